@@ -1,0 +1,12 @@
+# One sanitizer set a build folder.
+if(VIT_SANITIZE STREQUAL "address-undefined")
+  set(flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+elseif(VIT_SANITIZE STREQUAL "thread")
+  set(flags -fsanitize=thread -fno-omit-frame-pointer)
+elseif(VIT_SANITIZE)
+  message(FATAL_ERROR "VIT_SANITIZE is '${VIT_SANITIZE}'; it is empty, address-undefined or thread")
+endif()
+if(VIT_SANITIZE)
+  add_compile_options(${flags})
+  add_link_options(${flags})
+endif()

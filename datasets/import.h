@@ -1,0 +1,49 @@
+// Turns published data sets and folders of pictures into one HDF5 file (docs/formats.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "preprocess/config.h"
+
+namespace vit {
+
+enum class SourceFormat { automatic, folder, cifar10, cifar100, mnist };
+enum class ClassOrder { natural, plain };  // "10" after "9", or byte order
+
+struct ImportOptions {
+  SourceFormat format = SourceFormat::automatic;
+  int64_t size = 0;             // pixels of size x size; 0 = keep, all pictures must then have one size
+  Interpolation interpolation = Interpolation::bicubic;
+  ResizeRule rule = ResizeRule::shorter_side;
+  bool encoded = false;         // keep the original bytes of each file
+  double val_fraction = 0.1;    // of train, stratified, where the source has no val; 0 = none
+  uint64_t seed = 0;
+  ClassOrder class_order = ClassOrder::natural;
+  bool force = false;
+  std::function<void(int64_t done, int64_t total)> progress;  // total may be -1
+};
+
+struct ImportSummary {
+  struct SplitSummary {
+    std::string name;
+    int64_t images = 0;
+    std::string checksum;
+  };
+  std::vector<SplitSummary> splits;
+  std::vector<std::string> class_names;
+  struct Skipped {
+    std::string path;
+    std::string error;
+  };
+  std::vector<Skipped> unreadable;  // named and counted, never replaced
+};
+
+/// SRC is a folder, or a .tar, .tar.gz, .tar.xz or .zip of what such a folder would hold. Throws Error.
+ImportSummary import_dataset(const std::filesystem::path& source, const std::filesystem::path& out,
+                             const ImportOptions& options);
+
+}  // namespace vit

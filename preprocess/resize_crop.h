@@ -1,0 +1,16 @@
+// Geometry of evaluation: resize (antialiased when it shrinks) and centre crop.
+#pragma once
+
+#include "preprocess/config.h"
+#include "preprocess/image.h"
+
+namespace vit {
+
+/// Antialiased resampling in two passes, horizontal then vertical, the filter's support grown with the reduction
+/// (as Pillow does; OpenCV's own bilinear and bicubic alias). An image that has the size already is returned as is.
+Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
+
+/// The size x size pixels that the model takes, by the rule of the config.
+Image resize_crop(const Image& image, const PreprocessConfig& config);
+
+}  // namespace vit

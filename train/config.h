@@ -1,0 +1,59 @@
+// Everything that a training run depends on, beside the data: stored as RUN/config.json and in the model.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "preprocess/augment.h"
+#include "preprocess/config.h"
+#include "vit/core/dtype.h"
+#include "vit/model/config.h"
+
+namespace vit {
+
+enum class ScheduleKind { cosine, linear, constant };
+
+struct TrainConfig {
+  std::string recipe = "default";
+  ModelConfig model;
+  PreprocessConfig preprocess;
+  AugmentConfig augment;
+
+  int64_t epochs = 10;
+  int64_t batch = 128;
+  int64_t accumulate = 1;         // batches a step
+  float lr = 1e-3f;
+  float min_lr = 0;
+  ScheduleKind schedule = ScheduleKind::cosine;
+  float warmup_epochs = 1;
+  float weight_decay = 0.05f;
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float adam_eps = 1e-8f;
+  float clip_norm = 1.0f;         // 0 = no clipping
+  float label_smoothing = 0.1f;
+  float dropout = 0;              // after the position embedding, proj, fc1 and fc2, as timm's proj_drop
+  float attention_dropout = 0;
+  float drop_path = 0;            // of the last block, growing linearly from 0
+  float ema_decay = 0;            // 0 = no average of the weights
+  DType dtype = DType::f32;
+  uint64_t seed = 0;
+  std::string early_stop_metric = "val_top1";  // val_top1 or val_loss
+  int64_t early_stop_patience = 0;             // epochs without a better one; 0 = never stop early
+  int64_t save_every_steps = 0;                // last.h5 within an epoch; 0 = at the end of each epoch
+};
+
+/// All faults in one Error (usage).
+void validate(const TrainConfig& config);
+nlohmann::json to_json(const TrainConfig& config);
+/// Fields that are absent keep the value of `base`; an unknown field is an Error (data) that names it.
+TrainConfig train_config_from_json(const nlohmann::json& json, const TrainConfig& base, std::string_view where);
+
+/// Named recipes ("default", "cifar10", "digits"): optimizer, schedule, augmentation and regularisation.
+TrainConfig train_recipe(std::string_view name);
+std::vector<std::string> train_recipe_names();
+
+}  // namespace vit

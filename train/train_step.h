@@ -1,0 +1,54 @@
+// Loss and gradients of a batch. The batch is cut into shards of fixed size; a worker takes a shard through
+// forward and backward in its own arena, and shards add their gradients in shard order: the same bits for any
+// number of threads, one gradient block, no barrier inside.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "vit/core/tensor_view.h"
+#include "vit/layers/parameter.h"
+#include "vit/model/model_file.h"
+
+namespace vit {
+
+struct StepOptions {
+  float label_smoothing = 0;
+  float dropout = 0;
+  float attention_dropout = 0;
+  float drop_path = 0;
+  uint64_t seed = 0;
+  int64_t micro_batch = 0;  // images a shard; 0 = chosen from the number of tokens
+};
+
+struct StepResult {
+  double loss_sum = 0;   // over the images
+  int64_t correct = 0;   // top-1
+};
+
+class TrainStep {
+ public:
+  TrainStep(const ModelConfig& config, int64_t max_batch, const StepOptions& options);
+  ~TrainStep();
+  TrainStep(TrainStep&&) noexcept;
+
+  /// Copies the weights into the layouts that products run on; call it after each change of the weights.
+  void pack(const ParameterBlock& weights);
+
+  /// gradients += scale * d(sum of losses)/d(weights). patches [B, patches, 3*P*P], labels [B]; `valid_tokens` [B]
+  /// or null. `step` keys the dropout masks; image b of the batch has mask key (step, first_image + b).
+  struct Batch {
+    TensorView<const float> patches;
+    const int32_t* labels = nullptr;
+    const int32_t* valid_tokens = nullptr;
+    int64_t step = 0;
+    int64_t first_image = 0;
+  };
+  StepResult run(const Batch& batch, const ParameterBlock& weights, float scale, ParameterBlock& gradients);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vit

@@ -1,0 +1,49 @@
+// Activation memory, planned before the first step and reused in every step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+
+#include "vit/core/buffer.h"
+#include "vit/core/tensor_view.h"
+
+namespace vit {
+
+/// Hands out consecutive 64-byte aligned pieces of one block. An arena without a block only counts, and its
+/// views are null: the same layout code runs once to plan (`used`) and then to place. One thread uses an arena.
+class Arena {
+ public:
+  Arena() = default;                                         // counts only
+  explicit Arena(int64_t bytes) : block_(bytes), placing_(true) {}
+
+  /// A contiguous view of `shape`. Throws Error when the plan was too small.
+  template <class T>
+  TensorView<T> take(std::initializer_list<int64_t> shape) {
+    int64_t count = 1;
+    for (int64_t n : shape) count *= n;
+    const auto align = static_cast<int64_t>(kAlignment);
+    const int64_t bytes = (count * static_cast<int64_t>(sizeof(T)) + align - 1) / align * align;
+    const int64_t begin = used_;
+    used_ += bytes;
+    if (used_ > peak_) peak_ = used_;
+    if (!placing_) return TensorView<T>(nullptr, shape);
+    if (used_ > block_.size()) fail(ErrorKind::internal, "[arena] plan of ", block_.size(), " bytes is too small, needs ", used_);
+    return TensorView<T>(reinterpret_cast<T*>(block_.data() + begin), shape);
+  }
+
+  /// Pieces taken after `mark()` are given back by `release(mark)`.
+  int64_t mark() const { return used_; }
+  void release(int64_t mark) { used_ = mark; }
+
+  int64_t used() const { return used_; }
+  int64_t peak() const { return peak_; }
+
+ private:
+  AlignedBuffer<std::byte> block_;
+  int64_t used_ = 0;
+  int64_t peak_ = 0;
+  bool placing_ = false;
+};
+
+}  // namespace vit

@@ -1,0 +1,23 @@
+// All threads of the library. Work is cut by size, never by thread count, so results do not depend on it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace vit {
+
+/// Sets how many threads the library uses from now on; 0 = one per processor this process may run on.
+/// Call it while nothing runs.
+void set_thread_count(int threads);
+int thread_count();
+
+/// Calls body(begin, end) for pieces of at most `grain` items that cover [0, count); serial when one piece
+/// is enough or when called from inside a parallel region. Rethrows the first exception.
+void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t begin, int64_t end)>& body);
+
+/// Calls body(shard, worker) once for each shard in [0, shards). Workers (0 .. min(threads, shards)-1) take
+/// shards in increasing order, so a body may wait for an earlier shard (see Turnstile). Rethrows the first
+/// exception. Inside a body all other calls of this header run serially.
+void parallel_shards(int64_t shards, const std::function<void(int64_t shard, int worker)>& body);
+
+}  // namespace vit

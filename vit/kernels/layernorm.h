@@ -1,0 +1,20 @@
+// Layer normalisation over rows: y = (x - mean) / sqrt(var + eps) * gamma + beta, biased variance, two passes
+// over a row in cache. Ba et al., arXiv:1607.06450. All functions run on the calling thread.
+#pragma once
+
+#include "vit/core/tensor_view.h"
+
+namespace vit {
+
+/// x, y [M, D] (rows may be strided, y may be x); gamma, beta [D]. mean and rstd [M] are written for backward
+/// unless null.
+void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps,
+                       TensorView<float> y, float* mean, float* rstd);
+
+/// dx [M, D] = gradient through the norm, plus `residual` [M, D] where given (dx may be dy or residual);
+/// dgamma, dbeta [D] are added to, in row order.
+void layernorm_backward(TensorView<const float> dy, TensorView<const float> x, const float* mean, const float* rstd,
+                        const float* gamma, TensorView<const float> residual, TensorView<float> dx, float* dgamma,
+                        float* dbeta);
+
+}  // namespace vit

@@ -1,0 +1,49 @@
+// All parameters of a model in one aligned block, found by name. A second set of the same layout holds the
+// gradients; optimizer, norm, averages and files walk the block.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vit/core/buffer.h"
+#include "vit/core/tensor_view.h"
+
+namespace vit {
+
+struct Parameter {
+  std::string name;            // timm's, e.g. "blocks.3.norm1.weight"
+  std::vector<int64_t> shape;  // [out, in] for a Linear
+  int64_t offset = 0;          // in the block, in floats
+  int64_t count = 0;
+  bool decay = false;          // weight decay applies: matrices only
+};
+
+/// The names, shapes and places; built once by the layers in the order of the model.
+class ParameterLayout {
+ public:
+  /// Registers a parameter and returns its index. Offsets are multiples of 16 floats.
+  int add(std::string name, std::vector<int64_t> shape, bool decay);
+
+  const std::vector<Parameter>& all() const { return parameters_; }
+  const Parameter& operator[](int index) const { return parameters_[static_cast<std::size_t>(index)]; }
+  /// Null when there is none of that name.
+  const Parameter* find(std::string_view name) const;
+  /// Floats in a block of this layout, padding included.
+  int64_t block_size() const { return block_size_; }
+  /// Parameters without padding.
+  int64_t parameter_count() const;
+
+ private:
+  std::vector<Parameter> parameters_;
+  int64_t block_size_ = 0;
+};
+
+/// A block of numbers with the layout of the parameters (values, gradients or moments).
+using ParameterBlock = AlignedBuffer<float>;
+
+inline float* at(ParameterBlock& block, const Parameter& p) { return block.data() + p.offset; }
+inline const float* at(const ParameterBlock& block, const Parameter& p) { return block.data() + p.offset; }
+
+}  // namespace vit

@@ -1,0 +1,41 @@
+// A model on disk: HDF5 with config, preprocessing, class names, training record and one dataset a weight
+// (docs/formats.md). Nothing that a prediction depends on lies elsewhere.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "vit/io/hdf5.h"
+#include "vit/layers/parameter.h"
+#include "vit/model/config.h"
+
+namespace vit {
+
+struct Model {
+  ModelConfig config;
+  nlohmann::json preprocess;             // preprocess/config.h reads it
+  std::vector<std::string> class_names;  // empty or one a class
+  nlohmann::json training;               // recipe, data checksum, measured accuracy; may be null
+  ParameterLayout layout;                // of config
+  ParameterBlock weights;
+};
+
+/// The layout that the layers of `config` register.
+ParameterLayout parameter_layout(const ModelConfig& config);
+
+/// A model with freshly drawn weights: truncated normal of deviation 0.02 for matrices and tokens, zero biases,
+/// unit norms (timm's default). The same seed gives the same bits.
+Model make_model(const ModelConfig& config, uint64_t seed);
+
+/// Reads and checks a whole model. Throws Error (data) that names file, weight, wanted and got.
+Model load_model(const std::filesystem::path& path);
+Model load_model(const h5::File& file);
+
+/// Writes a model into an open file (checkpoints add their state to the same file) ...
+void write_model(h5::File& file, const Model& model);
+/// ... or as a whole file, by temporary name, sync and rename.
+void save_model(const std::filesystem::path& path, const Model& model);
+
+}  // namespace vit
