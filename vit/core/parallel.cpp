@@ -1,0 +1,83 @@
+#include "vit/core/parallel.h"
+
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "vit/core/error.h"
+
+namespace vit {
+namespace {
+
+std::mutex setting;
+std::shared_ptr<tbb::task_arena> current;
+
+std::shared_ptr<tbb::task_arena> arena() {
+  const std::lock_guard lock(setting);
+  if (!current) current = std::make_shared<tbb::task_arena>(tbb::info::default_concurrency());
+  return current;
+}
+
+// A thread inside a body runs further calls serially: a body may hold arenas and wait for other shards, so it
+// must never be made to run somebody else's work.
+thread_local bool inside_body = false;
+
+class BodyScope {
+ public:
+  BodyScope() : before_(inside_body) { inside_body = true; }
+  ~BodyScope() { inside_body = before_; }
+
+ private:
+  bool before_;
+};
+
+}  // namespace
+
+void set_thread_count(int threads) {
+  if (threads < 0) fail(ErrorKind::usage, "[threads] needs 0 (all processors) or more, has ", threads);
+  const std::lock_guard lock(setting);
+  current = std::make_shared<tbb::task_arena>(threads == 0 ? tbb::info::default_concurrency() : threads);
+}
+
+int thread_count() { return arena()->max_concurrency(); }
+
+void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+  if (count <= 0) return;
+  grain = std::max<int64_t>(1, grain);
+  const int64_t pieces = (count + grain - 1) / grain;
+  const auto piece = [&](int64_t p) { body(p * grain, std::min(count, (p + 1) * grain)); };
+  const auto pool = arena();
+  if (pieces == 1 || inside_body || pool->max_concurrency() == 1) {
+    for (int64_t p = 0; p < pieces; ++p) piece(p);
+    return;
+  }
+  pool->execute([&] {
+    tbb::parallel_for(int64_t{0}, pieces, [&](int64_t p) {
+      const BodyScope scope;
+      piece(p);
+    }, tbb::simple_partitioner());
+  });
+}
+
+void parallel_shards(int64_t shards, const std::function<void(int64_t, int)>& body) {
+  if (shards <= 0) return;
+  const auto pool = arena();
+  const int workers = inside_body ? 1 : static_cast<int>(std::min<int64_t>(shards, pool->max_concurrency()));
+  std::atomic<int64_t> next{0};
+  const auto work = [&](int worker) {
+    const BodyScope scope;
+    for (int64_t shard = next++; shard < shards; shard = next++) body(shard, worker);
+  };
+  if (workers == 1) {
+    work(0);
+    return;
+  }
+  pool->execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
+}
+
+}  // namespace vit
