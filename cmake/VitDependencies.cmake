@@ -1,38 +1,7 @@
 # Every library of another project. scripts/install-deps installs them on Debian and Ubuntu.
-find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(TBB REQUIRED)
-find_package(hwy REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
+include(VitLibraries)           # of the libraries
+find_package(CLI11 REQUIRED)    # of the command
 find_package(spdlog REQUIRED)
-find_package(LibArchive REQUIRED)
-set(HDF5_PREFER_PARALLEL OFF)
-find_package(HDF5 REQUIRED COMPONENTS C)
-add_library(vit_hdf5 INTERFACE)
-target_include_directories(vit_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
-# Only the library itself: the compiler wrapper's list also names what HDF5 links inside.
-target_link_libraries(vit_hdf5 INTERFACE $<IF:$<BOOL:${HDF5_C_LIBRARY_hdf5}>,${HDF5_C_LIBRARY_hdf5},${HDF5_C_LIBRARIES}>)
-add_library(vit::hdf5 ALIAS vit_hdf5)
-
-# oneDNN by name: Debian's dnnl-config.cmake also wants the OpenCL headers, which nothing here uses.
-find_path(VIT_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
-find_library(VIT_DNNL_LIBRARY dnnl REQUIRED)
-add_library(vit_dnnl INTERFACE)
-target_include_directories(vit_dnnl SYSTEM INTERFACE ${VIT_DNNL_INCLUDE})
-target_link_libraries(vit_dnnl INTERFACE ${VIT_DNNL_LIBRARY})
-add_library(vit::dnnl ALIAS vit_dnnl)
-
-# The three OpenCV modules by name: the distribution's OpenCVConfig comes only with all modules and their
-# hundreds of packages.
-find_path(VIT_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
-add_library(vit_opencv INTERFACE)
-target_include_directories(vit_opencv SYSTEM INTERFACE ${VIT_OPENCV_INCLUDE})
-foreach(module imgcodecs imgproc core)
-  find_library(VIT_OPENCV_${module} opencv_${module} REQUIRED)
-  target_link_libraries(vit_opencv INTERFACE ${VIT_OPENCV_${module}})
-endforeach()
-add_library(vit::opencv ALIAS vit_opencv)
 if(VIT_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

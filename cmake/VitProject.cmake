@@ -13,9 +13,8 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 include(GNUInstallDirs)
 
-execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} describe --always --dirty
-                OUTPUT_VARIABLE VIT_COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-if(NOT VIT_COMMIT)
-  set(VIT_COMMIT unknown)
-endif()
-configure_file(${PROJECT_SOURCE_DIR}/cmake/version.h.in ${PROJECT_BINARY_DIR}/generated/vit/version.h @ONLY)
+set(VIT_GENERATED_DIR ${PROJECT_BINARY_DIR}/generated)
+add_custom_target(vit_version
+                  COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -D OUTPUT=${VIT_GENERATED_DIR}/vit/version.h
+                          -D PROJECT_VERSION=${PROJECT_VERSION} -P ${PROJECT_SOURCE_DIR}/cmake/VitVersion.cmake
+                  BYPRODUCTS ${VIT_GENERATED_DIR}/vit/version.h)

@@ -1,0 +1,8 @@
+# Writes the version header at each build; it changes only when the commit or the version does.
+# -D SOURCE= -D OUTPUT= -D PROJECT_VERSION=
+execute_process(COMMAND git -C ${SOURCE} describe --always --dirty
+                OUTPUT_VARIABLE VIT_COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT VIT_COMMIT)
+  set(VIT_COMMIT unknown)
+endif()
+configure_file(${SOURCE}/cmake/version.h.in ${OUTPUT} @ONLY)

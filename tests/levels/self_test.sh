@@ -1,0 +1,55 @@
+#!/bin/sh
+# self_test.sh CHECK: cmake/check-levels must name each bad line of a small tree, and nothing else of it.
+set -eu
+check=$1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+cd "$root"
+mkdir -p vit/core vit/kernels vit/io vit/model preprocess datasets infer train tools
+wrong=0
+
+# expect FILE LINE TEXT: the line, written into the file, must be reported with the text (none: must not be).
+expect() {
+  printf '%s\n' "// a file" "$2" >"$1"
+  if output=$("$check" "$root"); then status=0; else status=1; fi
+  if [ -z "$3" ]; then
+    [ "$status" -eq 0 ] || { echo "should be allowed in $1: $2; got: $output"; wrong=1; }
+  else
+    case "$output" in
+      "$1:2: "*"$3"*) [ "$status" -ne 0 ] || { echo "exit 0 in spite of: $output"; wrong=1; } ;;
+      *) echo "should be reported in $1 with '$3': $2; got: '$output'"; wrong=1 ;;
+    esac
+  fi
+  rm "$1"
+}
+
+expect vit/core/a.h '#include "preprocess/image.h"' 'vit must not include'
+expect infer/a.cpp '#include "train/config.h"' 'infer must not include'
+expect train/a.cpp '#include <tools/args.h>' 'train must not include'
+expect tools/a.cpp '#include "tests/support/temp_dir.h"' 'tools must not include'
+expect vit/core/a.cpp '#include "vit/kernels/gemm.h"' 'vit/core must not include'
+expect vit/io/a.cpp '#include "vit/layers/linear.h"' 'vit/io must not include'
+expect infer/a.cpp '#include "datasets/loader.h"' ''
+expect vit/model/a.cpp '#include "vit/io/hdf5.h"' ''
+expect vit/core/a.cpp '#include <vector>' ''
+
+expect infer/a.h '#include <opencv2/core.hpp>' 'not to be seen here'
+expect preprocess/a.cpp '#include <opencv2/core.hpp>' ''
+expect vit/model/a.cpp '#include <hdf5.h>' 'not to be seen here'
+expect train/a.cpp '#include <oneapi/dnnl/dnnl.hpp>' 'not to be seen here'
+expect train/a.cpp '#include <tbb/parallel_for.h>' 'not to be seen here'
+expect infer/a.cpp '#include <CLI/CLI.hpp>' 'not to be seen here'
+expect infer/a.cpp '#include <gtest/gtest.h>' 'not to be seen here'
+
+expect train/a.cpp '  std::cout << 1;' 'does not print'
+expect train/a.cpp '  printf("x");' 'does not print'
+expect train/a.cpp '  std::fprintf(stderr, "x");' 'does not print'
+expect train/a.cpp '  std::exit(1);' 'does not end'
+expect vit/io/a.cpp '  abort();' 'does not end'
+expect vit/io/a.cpp '  assert(x);' 'does not end'
+expect vit/io/a.cpp '  // printf("x") and exit(1) in a comment' ''
+expect vit/io/a.cpp '  text = "exit(1) in a string";' ''
+expect vit/io/a.cpp '  std::snprintf(buffer, 9, "x"); static_assert(true); queue.abort();' ''
+expect tools/a.cpp '  std::cout << 1;' ''
+
+exit "$wrong"
