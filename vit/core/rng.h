@@ -11,7 +11,7 @@ namespace vit {
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 /// What a stream of random numbers is for; two purposes with the same seed never share numbers.
-enum class RandomPurpose : uint32_t { init = 1, shuffle, augment, dropout, drop_path, split, mix, test };
+enum class RandomPurpose : uint32_t { init = 1, shuffle, augment, dropout, drop_path, split, mix, test, draw };
 
 /// A stream of numbers keyed by (seed, purpose, a, b), e.g. (seed, augment, epoch, sample).
 class RandomStream {
