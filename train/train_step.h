@@ -32,7 +32,8 @@ class TrainStep {
   ~TrainStep();
   TrainStep(TrainStep&&) noexcept;
 
-  /// Copies the weights into the layouts that products run on; call it after each change of the weights.
+  /// Copies the weights into the layouts that products run on and remembers where the block lies; call it after
+  /// each change of the weights.
   void pack(const ParameterBlock& weights);
 
   /// gradients += scale * d(sum of losses)/d(weights). patches [B, patches, 3*P*P], labels [B]; `valid_tokens` [B]
@@ -44,7 +45,7 @@ class TrainStep {
     int64_t step = 0;
     int64_t first_image = 0;
   };
-  StepResult run(const Batch& batch, const ParameterBlock& weights, float scale, ParameterBlock& gradients);
+  StepResult run(const Batch& batch, float scale, ParameterBlock& gradients);
 
  private:
   struct Impl;

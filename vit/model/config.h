@@ -8,11 +8,10 @@
 #include <vector>
 
 #include "vit/kernels/gemm.h"
+#include "vit/layers/pooling.h"
+#include "vit/layers/pos_embed.h"
 
 namespace vit {
-
-enum class Pooling { class_token, mean };
-enum class PositionEmbedding { learned, sincos_1d, sincos_2d };
 
 /// Everything that the numbers of a forward pass depend on, beside the weights.
 struct ModelConfig {

@@ -1,0 +1,129 @@
+#include "train/train_step.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "vit/core/parallel.h"
+#include "vit/kernels/softmax_loss.h"
+#include "vit/model/vit.h"
+
+namespace vit {
+namespace {
+
+/// One thread's memory.
+struct Worker {
+  Arena arena;
+  TrainingWorkspace workspace;
+};
+
+int64_t arena_bytes(const Vit& network, int64_t images) {
+  Arena plan;
+  network.plan_training(plan, images);
+  return plan.peak();
+}
+
+}  // namespace
+
+struct TrainStep::Impl {
+  Impl(const ModelConfig& config, int64_t max_batch, const StepOptions& step_options);
+  StepResult run(const Batch& batch, float scale, ParameterBlock& gradients);
+  StepResult run_shard(const Batch& batch, int64_t index, float scale, const Gradients& gradients, Worker& worker);
+  Worker& worker(int index);
+
+  Vit network;
+  StepOptions options;
+  int64_t micro_batch;
+  Turnstile gates;
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<StepResult> results;  // one a shard, summed in shard order
+};
+
+TrainStep::Impl::Impl(const ModelConfig& config, int64_t max_batch, const StepOptions& step_options)
+    : network(config), options(step_options), gates(network.sections()) {
+  if (config.classes < 1) fail(ErrorKind::usage, "[train] needs a model with classes, ", config.name, " has none");
+  if (max_batch < 1) fail(ErrorKind::usage, "[train] batch needs at least 1, has ", max_batch);
+  // At least eight shards a batch, so that a small batch still feeds several threads.
+  constexpr int64_t kShards = 8;
+  micro_batch = options.micro_batch > 0
+                    ? options.micro_batch
+                    : std::clamp<int64_t>(max_batch / kShards, 1, default_micro_batch(config));
+  results.resize(static_cast<std::size_t>((max_batch + micro_batch - 1) / micro_batch));
+}
+
+Worker& TrainStep::Impl::worker(int index) {
+  const auto i = static_cast<std::size_t>(index);
+  if (!workers[i]) {
+    workers[i] = std::make_unique<Worker>();
+    workers[i]->arena = Arena(arena_bytes(network, micro_batch));
+    workers[i]->workspace = network.plan_training(workers[i]->arena, micro_batch);
+  }
+  return *workers[i];
+}
+
+StepResult TrainStep::Impl::run_shard(const Batch& batch, int64_t index, float scale, const Gradients& gradients,
+                                      Worker& worker) {
+  const ModelConfig& config = network.config();
+  const int64_t begin = index * micro_batch;
+  Shard shard;
+  shard.images = std::min(micro_batch, batch.patches.dim(0) - begin);
+  shard.tokens = config.tokens();
+  shard.valid_tokens = batch.valid_tokens == nullptr ? nullptr : batch.valid_tokens + begin;
+  shard.index = index;
+  shard.step = batch.step;
+  shard.first_image = batch.first_image + begin;
+  shard.regularization = {options.dropout, options.attention_dropout, options.drop_path, options.seed};
+
+  const TrainingWorkspace& w = worker.workspace;
+  const TensorView<const float> patches(batch.patches[begin].data(),
+                                        {shard.images * config.patches(), config.patch_dim()});
+  network.forward_train(patches, shard, w);
+  const TensorView<float> logits = w.logits.slice(0, shard.images);
+  cross_entropy(logits, batch.labels + begin, options.label_smoothing, scale, w.losses.data(),
+                w.dlogits.slice(0, shard.images));
+  network.backward(patches, shard, w, gradients);
+
+  StepResult result;
+  for (int64_t b = 0; b < shard.images; ++b) {
+    result.loss_sum += static_cast<double>(w.losses(b));
+    const float* row = logits[b].data();
+    result.correct += std::max_element(row, row + config.classes) - row == batch.labels[begin + b];
+  }
+  return result;
+}
+
+StepResult TrainStep::Impl::run(const Batch& batch, float scale, ParameterBlock& gradient_block) {
+  const int64_t images = batch.patches.dim(0);
+  const int64_t shards = (images + micro_batch - 1) / micro_batch;
+  if (shards > static_cast<int64_t>(results.size()))
+    fail(ErrorKind::internal, "[train] batch of ", images, " images is larger than the planned one");
+  workers.resize(std::max(workers.size(), static_cast<std::size_t>(thread_count())));
+  gates.reset();
+  const Gradients gradients(gradient_block, network.layout(), gates);
+  parallel_shards(shards, [&](int64_t shard, int index) {
+    try {
+      results[static_cast<std::size_t>(shard)] = run_shard(batch, shard, scale, gradients, worker(index));
+    } catch (...) {
+      gates.break_all();
+      throw;
+    }
+  });
+  StepResult total;
+  for (int64_t s = 0; s < shards; ++s) {
+    total.loss_sum += results[static_cast<std::size_t>(s)].loss_sum;
+    total.correct += results[static_cast<std::size_t>(s)].correct;
+  }
+  return total;
+}
+
+TrainStep::TrainStep(const ModelConfig& config, int64_t max_batch, const StepOptions& options)
+    : impl_(std::make_unique<Impl>(config, max_batch, options)) {}
+TrainStep::~TrainStep() = default;
+TrainStep::TrainStep(TrainStep&&) noexcept = default;
+
+void TrainStep::pack(const ParameterBlock& weights) { impl_->network.pack(weights, true); }
+
+StepResult TrainStep::run(const Batch& batch, float scale, ParameterBlock& gradients) {
+  return impl_->run(batch, scale, gradients);
+}
+
+}  // namespace vit

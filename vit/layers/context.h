@@ -1,0 +1,86 @@
+// What every layer is handed beside its input. One pattern for all layers:
+//   constructor                       registers the parameters under timm's names
+//   pack(weights)                     copies matrices into the layouts that products run on
+//   forward(x, ...)                   inference
+//   forward_train(x, ..., saved)      the same numbers, and what backward needs
+//   backward(dy, saved, ..., dx)      parameter gradients are added in shard order, activation gradients overwrite
+// Parameter gradients are added (+=), activation gradients overwritten, residual sums written out.
+#pragma once
+
+#include <cstdint>
+
+#include "vit/core/turnstile.h"
+#include "vit/kernels/elementwise.h"
+#include "vit/layers/parameter.h"
+
+namespace vit {
+
+/// Random regularisation during training; all zero in inference.
+struct Regularization {
+  float dropout = 0;            // after position embedding, attention projection, fc1 and fc2
+  float attention_dropout = 0;  // of the attention probabilities
+  float drop_path = 0;          // of the last block; grows linearly from 0 at the first
+  uint64_t seed = 0;
+};
+
+/// The images that a worker has in hand. M = images * tokens rows.
+struct Shard {
+  int64_t images = 0;
+  int64_t tokens = 0;                    // N
+  const int32_t* valid_tokens = nullptr; // [images], class token counted; null = all
+  int64_t index = 0;                     // of the shard in the step: its turn at the gates
+  int64_t step = 0;                      // with first_image, the key of the dropout masks
+  int64_t first_image = 0;
+  Regularization regularization;
+
+  int64_t rows() const { return images * tokens; }
+  int64_t valid(int64_t image) const { return valid_tokens != nullptr ? valid_tokens[image] : tokens; }
+};
+
+/// The shared gradient block and the gates before its parts.
+class Gradients {
+ public:
+  Gradients(ParameterBlock& block, const ParameterLayout& layout, Turnstile& gates)
+      : block_(&block), layout_(&layout), gates_(&gates) {}
+
+  float* at(int parameter) const { return block_->data() + (*layout_)[parameter].offset; }
+
+  /// Runs add() when it is this shard's turn at the section.
+  template <class Add>
+  void in_turn(int section, const Shard& shard, Add add) const {
+    gates_->enter(section, shard.index);
+    add();
+    gates_->leave(section, shard.index);
+  }
+
+ private:
+  ParameterBlock* block_;
+  const ParameterLayout* layout_;
+  Turnstile* gates_;
+};
+
+/// Hands out gate numbers while the layers are built.
+class Registry {
+ public:
+  explicit Registry(ParameterLayout& layout) : layout_(&layout) {}
+  int parameter(std::string name, std::vector<int64_t> shape, bool decay) {
+    return layout_->add(std::move(name), std::move(shape), decay);
+  }
+  int section() { return sections_++; }
+  int sections() const { return sections_; }
+
+ private:
+  ParameterLayout* layout_;
+  int sections_ = 0;
+};
+
+/// Where a dropout site draws its mask for one image; `site` tells the sites of a model apart.
+DropoutMask image_mask(const Shard& shard, int64_t image, float rate, int site);
+/// y = dropped x, rows of [images * tokens, cols] contiguous; nothing when the rate is 0.
+void dropout_rows(const Shard& shard, TensorView<float> x, float rate, int site);
+/// Scale of an image's residual branch by stochastic depth: 0 or 1 / (1 - rate). Huang et al., arXiv:1603.09382.
+float drop_path_scale(const Shard& shard, int64_t image, float rate, int site);
+/// Rows of each image times its drop_path_scale.
+void drop_path_rows(const Shard& shard, TensorView<float> x, float rate, int site);
+
+}  // namespace vit
