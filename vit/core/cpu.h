@@ -5,16 +5,17 @@
 
 namespace vit {
 
+/// In rising order; avx512 is the F, BW, CD, DQ and VL parts together.
 enum class Isa { baseline, avx2, avx512, avx512_bf16 };
 
-/// The best instruction set of this processor, lowered by the environment variable VIT_ISA
-/// (baseline, avx2, avx512, avx512_bf16). Read once. Throws Error (usage) for another word.
+/// The best instruction set of this processor.
+Isa detected_isa();
+/// detected_isa(), lowered by the environment variable VIT_ISA (baseline, avx2, avx512, avx512_bf16); a set that
+/// the processor lacks lowers nothing. Read once. Throws Error (usage) for another word.
 Isa active_isa();
 std::string isa_name(Isa isa);
 /// The processor's name as the system tells it.
 std::string cpu_name();
-/// Applies active_isa() to the vector kernels and to the product library; called by the first kernel.
-void apply_isa();
 
 /// Peak memory of this process so far, in bytes.
 long peak_resident_bytes();

@@ -26,7 +26,8 @@ struct GemmOptions {
 };
 void gemm(TensorView<const float> a, TensorView<const float> b, TensorView<float> c, const GemmOptions& options = {});
 
-/// A weight matrix W [O, I] copied into the layout that the processor multiplies fastest.
+/// A weight matrix W [O, I] copied into the layout that the processor multiplies fastest. With AVX-512 the bits of
+/// a result row depend on that row of the input alone, not on how many rows go with it; with less they may not.
 /// Many threads may call `multiply` at once; `pack` must not run beside it.
 class PackedWeight {
  public:
@@ -48,7 +49,8 @@ class PackedWeight {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Products run on the calling thread only; called once by every thread that multiplies (parallel.cpp does).
+/// Products run on the calling thread only: sets its OpenMP thread count to 1. Called by the first product of a
+/// thread; a thread that multiplies and also uses OpenMP for itself must set its own count again afterwards.
 void use_one_product_thread();
 
 }  // namespace vit
