@@ -41,10 +41,12 @@ class Classifier {
 
  private:
   struct Impl;
+  explicit Classifier(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
-/// The `top_k` largest of softmax(logits [C]), best first, ties by index.
+/// The `top_k` largest of softmax(logits [C]), best first, ties by index. Throws
+/// Error (data) when a logit is not finite.
 std::vector<Prediction> top_predictions(const float* logits, int64_t classes, int64_t top_k,
                                         const std::vector<std::string>& class_names);
 

@@ -1,0 +1,80 @@
+#include "infer/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "vit/core/cpu.h"
+#include "vit/core/rng.h"
+
+namespace vit {
+
+double percentile(std::vector<double> values, double percent) {
+  if (values.empty()) fail(ErrorKind::usage, "[bench] percentile of no values");
+  const double rank = std::ceil(percent / 100 * static_cast<double>(values.size()));
+  const std::size_t place = static_cast<std::size_t>(std::max(1.0, rank)) - 1;
+  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::min(place, values.size() - 1));
+  std::nth_element(values.begin(), nth, values.end());
+  return *nth;
+}
+
+BenchResult measure(const BenchOptions& options, const std::function<void()>& step) {
+  using Clock = std::chrono::steady_clock;
+  for (int64_t i = 0; i < options.warmup_steps; ++i) step();
+  std::vector<double> milliseconds;
+  double total = 0;
+  while (milliseconds.empty() || total < options.seconds) {
+    const auto begin = Clock::now();
+    step();
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    milliseconds.push_back(1000 * seconds);
+    total += seconds;
+  }
+  BenchResult result;
+  result.steps = static_cast<int64_t>(milliseconds.size());
+  const double images = static_cast<double>(result.steps * options.images_per_step);
+  result.images_per_second = total > 0 ? images / total : 0;
+  result.p50_ms = percentile(milliseconds, 50);
+  result.p95_ms = percentile(milliseconds, 95);
+  result.p99_ms = percentile(milliseconds, 99);
+  result.gflops = options.flops_per_image * result.images_per_second / 1e9;
+  result.peak_rss_mb = static_cast<double>(peak_resident_bytes()) / (1 << 20);
+  return result;
+}
+
+BenchResult bench_inference(const Model& model, const EngineOptions& engine_options, int64_t batch, double seconds) {
+  if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
+  const ModelConfig& config = model.config;
+  Engine engine(model, engine_options);
+  AlignedBuffer<float> patches(batch * config.patches() * config.patch_dim());
+  RandomStream noise(0, RandomPurpose::test);
+  for (float& x : patches.span()) x = noise.uniform(-1, 1);
+  AlignedBuffer<float> results(batch * std::max(config.classes, config.width));
+  EngineOutputs outputs;
+  if (config.classes > 0)
+    outputs.logits = TensorView<float>(results.data(), {batch, config.classes});
+  else
+    outputs.embeddings = TensorView<float>(results.data(), {batch, config.width});
+  const TensorView<const float> input(patches.data(), {batch, config.patches(), config.patch_dim()});
+
+  BenchOptions options;
+  options.seconds = seconds;
+  options.images_per_step = batch;
+  options.flops_per_image = config.flops();
+  return measure(options, [&] { engine.run(input, outputs); });
+}
+
+nlohmann::ordered_json bench_json(const BenchResult& result, const BenchContext& context) {
+  return {{"model", context.model},
+          {"dtype", dtype_name(context.dtype)},
+          {"batch", context.batch},
+          {"threads", context.threads},
+          {"train", context.train},
+          {"images_per_second", result.images_per_second},
+          {"latency_ms", {{"p50", result.p50_ms}, {"p95", result.p95_ms}, {"p99", result.p99_ms}}},
+          {"gflops", result.gflops},
+          {"peak_gflops", context.peak_gflops},
+          {"peak_rss_mb", result.peak_rss_mb}};
+}
+
+}  // namespace vit

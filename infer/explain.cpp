@@ -1,0 +1,33 @@
+#include "infer/explain.h"
+
+#include "preprocess/patchify.h"
+#include "preprocess/resize_crop.h"
+
+namespace vit {
+
+Explanation explain(Classifier& classifier, const Image& image, AttentionMethod method) {
+  const ModelConfig& config = classifier.model().config;
+  const Pipeline& pipeline = classifier.pipeline();
+  const int64_t tokens = config.tokens();
+  const int64_t maps = config.depth * config.heads;
+  AlignedBuffer<float> patches(pipeline.patches() * pipeline.patch_dim());
+  AlignedBuffer<float> logits(config.classes);
+  AlignedBuffer<float> attention(maps * tokens * tokens);
+
+  Explanation result;
+  result.view = resize_crop(image, pipeline.config());
+  // Not prepare(): a rule that resizes before it crops would do so again.
+  patchify(result.view, pipeline.config(), config.patch_size,
+           TensorView<float>(patches.data(), {pipeline.patches(), pipeline.patch_dim()}));
+  EngineOutputs outputs;
+  if (config.classes > 0) outputs.logits = TensorView<float>(logits.data(), {1, config.classes});
+  outputs.attention = TensorView<float>(attention.data(), {1, maps, tokens * tokens});
+  classifier.engine().run(TensorView<const float>(patches.data(), {1, pipeline.patches(), pipeline.patch_dim()}),
+                          outputs);
+  if (config.classes > 0)
+    result.predictions = top_predictions(logits.data(), config.classes, 5, classifier.model().class_names);
+  result.map = attention_map(TensorView<const float>(outputs.attention)[0], config, method);
+  return result;
+}
+
+}  // namespace vit

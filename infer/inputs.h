@@ -1,0 +1,25 @@
+// What the user named on the command line, as a list of pictures in a fixed order.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vit {
+
+struct InputFile {
+  std::string path;
+  std::string error;  // why it cannot be read (no such file, no permission); empty when it may be tried
+};
+
+/// Each argument is, in this order of meaning:
+/// - a file: taken whatever its extension;
+/// - a folder: the pictures below it by extension, natural order ("9.png" before "10.png"), hidden files left out;
+/// - a pattern (*, ?, [...]) as a shell would expand it, each match then read as a file or folder.
+/// What does not exist stays in the list with its error. Throws Error (usage) for no arguments, Error (data) for a
+/// folder without pictures.
+std::vector<InputFile> expand_inputs(const std::vector<std::string>& arguments);
+
+/// Order by text in which runs of digits count as numbers; no two different texts are equal.
+bool natural_order(const std::string& a, const std::string& b);
+
+}  // namespace vit

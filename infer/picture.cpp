@@ -1,0 +1,71 @@
+#include "infer/picture.h"
+
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "infer/text_format.h"
+#include "vit/core/error.h"
+
+namespace vit {
+namespace {
+
+constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
+constexpr double kFontHeight = 22;  // pixels of a capital letter at scale 1
+
+/// One '?' for each code point outside ASCII.
+std::string ascii(const std::string& text) {
+  std::string plain;
+  for (char c : one_line(text)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) plain += c;
+    if (byte >= 0xC0) plain += '?';
+  }
+  return plain;
+}
+
+}  // namespace
+
+void draw_text(cv::Mat& picture, const std::string& text, cv::Point at, double size, const cv::Scalar& color) {
+  const int thickness = size >= 18 ? 2 : 1;
+  cv::putText(picture, ascii(text), at, kFont, size / kFontHeight, color, thickness, cv::LINE_AA);
+}
+
+int text_width(const std::string& text, double size) {
+  int baseline = 0;
+  return cv::getTextSize(ascii(text), kFont, size / kFontHeight, 1, &baseline).width;
+}
+
+std::string fit_text(const std::string& text, double size, int width) {
+  std::string line = ascii(text);
+  if (text_width(line, size) <= width) return line;
+  while (!line.empty() && text_width(line + "..", size) > width) line.pop_back();
+  return line + "..";
+}
+
+Image image_from_mat(const cv::Mat& bgr) { return image_from_bgr(bgr); }
+
+cv::Mat mat_from_image(const Image& image) {
+  const auto width = static_cast<int>(image.width);
+  const auto height = static_cast<int>(image.height);
+  cv::Mat bgr(height, width, CV_8UC3);
+  for (int y = 0; y < height; ++y) {
+    const uint8_t* rgb = image.pixels.data() + static_cast<int64_t>(y) * image.width * 3;
+    auto* row = bgr.ptr<cv::Vec3b>(y);
+    for (int x = 0; x < width; ++x) row[x] = cv::Vec3b(rgb[3 * x + 2], rgb[3 * x + 1], rgb[3 * x]);
+  }
+  return bgr;
+}
+
+std::vector<unsigned char> encode_png(const cv::Mat& bgr) {
+  std::vector<unsigned char> bytes;
+  bool encoded = false;
+  try {
+    encoded = cv::imencode(".png", bgr, bytes);
+  } catch (const cv::Exception& error) {
+    fail(ErrorKind::internal, "[picture] cannot be encoded as PNG: ", error.err);
+  }
+  if (!encoded) fail(ErrorKind::internal, "[picture] cannot be encoded as PNG");
+  return bytes;
+}
+
+}  // namespace vit

@@ -1,0 +1,29 @@
+// Drawing helpers; OpenCV stays in the sources that include this header.
+#pragma once
+
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "preprocess/image.h"
+
+namespace vit {
+
+inline const cv::Scalar kInk(40, 40, 40);
+inline const cv::Scalar kPaper(255, 255, 255);
+
+/// A line of text in pixels of height `size`, drawn with its left end and baseline at `at`. OpenCV's own letters are
+/// ASCII: others show as '?'.
+void draw_text(cv::Mat& picture, const std::string& text, cv::Point at, double size, const cv::Scalar& color);
+/// Its width in pixels.
+int text_width(const std::string& text, double size);
+/// Cut at the end, with "..", to at most `width` pixels.
+std::string fit_text(const std::string& text, double size, int width);
+
+Image image_from_mat(const cv::Mat& bgr);
+/// BGR, a copy.
+cv::Mat mat_from_image(const Image& image);
+/// Throws Error (internal) when it cannot be encoded.
+std::vector<unsigned char> encode_png(const cv::Mat& bgr);
+
+}  // namespace vit
