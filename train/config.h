@@ -18,7 +18,7 @@ enum class ScheduleKind { cosine, linear, constant };
 
 struct TrainConfig {
   std::string recipe = "default";
-  ModelConfig model;
+  ModelConfig model;  // classes 0 = as many as the data has, image_size 0 = an architecture that fits the pictures
   PreprocessConfig preprocess;
   AugmentConfig augment;
 
@@ -49,11 +49,18 @@ struct TrainConfig {
 /// All faults in one Error (usage).
 void validate(const TrainConfig& config);
 nlohmann::json to_json(const TrainConfig& config);
-/// Fields that are absent keep the value of `base`; an unknown field is an Error (data) that names it.
+/// Fields that are absent keep the value of `base`; an unknown field is an Error (data) that names it. "model" may
+/// be the name of a preset, or null for an architecture that fits the pictures.
 TrainConfig train_config_from_json(const nlohmann::json& json, const TrainConfig& base, std::string_view where);
 
 /// Named recipes ("default", "cifar10", "digits"): optimizer, schedule, augmentation and regularisation.
 TrainConfig train_recipe(std::string_view name);
 std::vector<std::string> train_recipe_names();
+
+/// Takes the architecture of a preset; the number of classes is left to the data.
+void use_preset(TrainConfig& config, std::string_view preset);
+/// "cosine", "linear", "constant".
+std::string_view schedule_name(ScheduleKind kind);
+ScheduleKind parse_schedule(std::string_view name);
 
 }  // namespace vit

@@ -1,0 +1,90 @@
+// What is known to work, by name.
+#include <array>
+
+#include "train/config.h"
+#include "vit/core/error.h"
+
+namespace vit {
+namespace {
+
+/// Photographs of any kind, with an architecture that fits their size.
+TrainConfig photographs() {
+  TrainConfig c;
+  c.model.image_size = 0;
+  c.model.classes = 0;
+  c.epochs = 30;
+  c.warmup_epochs = 2;
+  c.augment.flip = 0.5f;
+  return c;
+}
+
+/// The usual short run on CIFAR-10: 10 epochs, crop with 4 pixels of border and mirror.
+TrainConfig cifar10() {
+  TrainConfig c;
+  use_preset(c, "vit_tiny6_patch4_32");
+  c.preprocess.size = c.preprocess.resize_size = 32;
+  c.preprocess.rule = ResizeRule::squash;
+  c.preprocess.mean = {0.4914f, 0.4822f, 0.4465f};
+  c.preprocess.std = {0.2470f, 0.2435f, 0.2616f};
+  c.augment.flip = 0.5f;
+  c.augment.crop_padding = 4;
+  c.epochs = 10;
+  c.batch = 128;
+  c.lr = 1e-3f;
+  c.min_lr = 0;
+  c.schedule = ScheduleKind::cosine;
+  c.warmup_epochs = 1;
+  c.weight_decay = 0.05f;
+  c.beta1 = 0.9f;
+  c.beta2 = 0.999f;
+  c.clip_norm = 1;
+  c.label_smoothing = 0.1f;
+  return c;
+}
+
+/// Handwritten digits of 20 x 20 pixels: a mirrored digit is another sign, so no flip, but small affine changes.
+TrainConfig digits() {
+  TrainConfig c;
+  use_preset(c, "vit_micro_patch4_20");
+  c.preprocess.size = c.preprocess.resize_size = 20;
+  c.preprocess.rule = ResizeRule::squash;
+  c.preprocess.mean = {0.15f, 0.15f, 0.15f};
+  c.preprocess.std = {0.3f, 0.3f, 0.3f};
+  c.augment.rotate = 12;
+  c.augment.shift = 0.1f;
+  c.augment.scale = 0.12f;
+  c.augment.shear = 8;
+  c.epochs = 40;
+  c.batch = 64;
+  c.lr = 1.5e-3f;
+  c.warmup_epochs = 2;
+  return c;
+}
+
+struct Recipe {
+  std::string_view name;
+  TrainConfig (*make)();
+};
+constexpr std::array kRecipes{Recipe{"default", photographs}, Recipe{"cifar10", cifar10}, Recipe{"digits", digits}};
+
+}  // namespace
+
+TrainConfig train_recipe(std::string_view name) {
+  for (const Recipe& recipe : kRecipes) {
+    if (recipe.name != name) continue;
+    TrainConfig config = recipe.make();
+    config.recipe = name;
+    return config;
+  }
+  std::string names;
+  for (const Recipe& recipe : kRecipes) names += concat(names.empty() ? "" : ", ", recipe.name);
+  fail(ErrorKind::usage, "[train_recipe] no recipe is called ", name, ", needs one of ", names);
+}
+
+std::vector<std::string> train_recipe_names() {
+  std::vector<std::string> names;
+  for (const Recipe& recipe : kRecipes) names.emplace_back(recipe.name);
+  return names;
+}
+
+}  // namespace vit
