@@ -1,0 +1,137 @@
+// The same training as PyTorch and timm did in double (make_goldens.py): losses, gradients and weights.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "preprocess/patchify.h"
+#include "tests/support/tolerance.h"
+#include "train/optimizer.h"
+#include "train/train_step.h"
+#include "vit/io/hdf5.h"
+#include "vit/model/model_file.h"
+#include "infer/engine.h"
+
+namespace vit {
+namespace {
+
+using test::is_close;
+using test::Tolerance;
+
+constexpr Tolerance kLoss{0, 1e-5};
+constexpr double kGradient = 1e-4;  // of the largest gradient of the tensor
+constexpr double kNoise = 1e-7;     // key biases have no gradient but rounding
+
+class Golden : public testing::TestWithParam<const char*> {
+ protected:
+  Golden() : file_(h5::File::open(std::string(VIT_SOURCE_DIR "/tests/golden/") + GetParam() + ".h5")) {
+    std::vector<uint8_t> text(static_cast<std::size_t>(file_.info("/case").shape.at(0)));
+    file_.read("/case", std::span<uint8_t>(text));
+    case_ = nlohmann::json::parse(text.begin(), text.end());
+    nlohmann::json config = case_["config"];
+    config.update({{"name", GetParam()}, {"channels", 3}, {"position", "learned"}, {"layer_scale_init", 0.1}});
+    model_.config = model_config_from_json(config, GetParam());
+    model_.layout = parameter_layout(model_.config);
+    model_.weights = block("/before/");
+  }
+
+  std::vector<float> floats(const std::string& name) const {
+    int64_t count = 1;
+    for (int64_t n : file_.info(name).shape) count *= n;
+    std::vector<float> out(static_cast<std::size_t>(count));
+    file_.read(name, std::span<float>(out));
+    return out;
+  }
+
+  ParameterBlock block(const std::string& group) const {
+    ParameterBlock out(model_.layout.block_size());
+    for (const Parameter& p : model_.layout.all()) {
+      EXPECT_EQ(file_.info(group + p.name).shape, p.shape) << p.name;
+      std::ranges::copy(floats(group + p.name), at(out, p));
+    }
+    return out;
+  }
+
+  /// Patch rows [B, patches, 3*P*P] of the pixels [B, 3, S, S] of one step.
+  AlignedBuffer<float> patches(int64_t step) const {
+    const ModelConfig& c = model_.config;
+    const std::vector<float> all = floats("/pixels");
+    const int64_t batch = case_["batch"], size = c.image_size, p = c.patch_size;
+    AlignedBuffer<float> out(batch * c.patches() * c.patch_dim());
+    int64_t o = 0;
+    for (int64_t b = 0; b < batch; ++b)
+      for (int64_t gy = 0; gy < c.grid(); ++gy)
+        for (int64_t gx = 0; gx < c.grid(); ++gx)
+          for (int64_t ch = 0; ch < 3; ++ch)
+            for (int64_t y = 0; y < p; ++y)
+              for (int64_t x = 0; x < p; ++x)
+                out[o++] = all[static_cast<std::size_t>(
+                    (((step * batch + b) * 3 + ch) * size + gy * p + y) * size + gx * p + x)];
+    return out;
+  }
+
+  /// Every tensor of `got` against the file's, relative to the tensor's largest element.
+  void expect_block(const std::string& group, const ParameterBlock& got, double relative) const {
+    for (const Parameter& p : model_.layout.all()) {
+      const std::vector<float> want = floats(group + p.name);
+      float largest = 0;
+      for (float w : want) largest = std::max(largest, std::fabs(w));
+      const std::span<const float> values(at(got, p), static_cast<std::size_t>(p.count));
+      EXPECT_TRUE(is_close(values, std::span<const float>(want), {kNoise + relative * static_cast<double>(largest), 0}))
+          << group << p.name;
+    }
+  }
+
+  h5::File file_;
+  nlohmann::json case_;
+  Model model_;
+};
+
+TEST_P(Golden, LogitsOfTheEngine) {
+  const int64_t batch = case_["batch"];
+  const AlignedBuffer<float> rows = patches(0);
+  std::vector<float> logits(static_cast<std::size_t>(batch * model_.config.classes));
+  Engine engine(model_);
+  EngineOutputs outputs;
+  outputs.logits = TensorView<float>(logits.data(), {batch, model_.config.classes});
+  engine.run(TensorView<const float>(rows.data(), {batch, model_.config.patches(), model_.config.patch_dim()}), outputs);
+  test::expect_close(logits, floats("/logits"), {1e-5, 1e-5});
+}
+
+TEST_P(Golden, TenAdamwSteps) {
+  const int64_t batch = case_["batch"], steps = case_["steps"];
+  StepOptions options;
+  options.label_smoothing = case_["smoothing"];
+  TrainStep train(model_.config, batch, options);
+  const Optimizer optimizer(model_.layout, {.beta1 = case_["betas"][0],
+                                            .beta2 = case_["betas"][1],
+                                            .eps = case_["adam_eps"],
+                                            .weight_decay = case_["weight_decay"],
+                                            .clip_norm = case_["clip"]});
+  OptimizerState state = optimizer.make_state();
+  ParameterBlock gradients(model_.layout.block_size());
+  std::vector<int32_t> labels(static_cast<std::size_t>(steps * batch));
+  file_.read("/labels", std::span<int32_t>(labels));
+  std::vector<float> losses;
+  for (int64_t s = 0; s < steps; ++s) {
+    const AlignedBuffer<float> rows = patches(s);
+    clear(gradients);
+    train.pack(model_.weights);
+    TrainStep::Batch b;
+    b.patches = TensorView<const float>(rows.data(), {batch, model_.config.patches(), model_.config.patch_dim()});
+    b.labels = labels.data() + s * batch;
+    b.step = s;
+    const StepResult result = train.run(b, 1 / static_cast<float>(batch), gradients);
+    losses.push_back(static_cast<float>(result.loss_sum / static_cast<double>(batch)));
+    if (s == steps - 1) expect_block("/gradients/", gradients, kGradient);
+    optimizer.step(case_["lr"], 1, gradients, model_.weights, state);
+  }
+  test::expect_close(losses, floats("/losses"), kLoss);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::Values("token_erf", "mean_tanh_scale"),
+                         [](const auto& instance) { return std::string(instance.param); });
+
+}  // namespace
+}  // namespace vit
