@@ -47,8 +47,8 @@ testing::AssertionResult is_close(std::span<const Got> got, std::span<const Want
   if (bad == 0) return testing::AssertionSuccess() << 100 * worst_share << " % of the limit used";
   return testing::AssertionFailure() << bad << " of " << got.size() << " elements beyond the limit; first at " << first
                                      << ": " << got[first] << ", wanted " << want[first] << "; worst at " << worst
-                                     << ": " << got[worst] << ", wanted " << want[worst] << ", "
-                                     << 100 * worst_share << " % of the limit";
+                                     << ": " << got[worst] << ", wanted " << want[worst] << ", " << 100 * worst_share
+                                     << " % of the limit";
 }
 
 template <class Got, class Want>

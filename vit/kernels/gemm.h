@@ -14,7 +14,7 @@ enum class Activation { none, gelu_erf, gelu_tanh };
 struct Epilogue {
   const float* bias = nullptr;  // [columns of the result]
   Activation activation = Activation::none;
-  bool accumulate = false;      // result += product
+  bool accumulate = false;  // result += product
 };
 
 /// c [M, N] = a [M, K] b [K, N]. Rows of a, b, c may be strided; `transpose_*` reads the view as its
