@@ -208,7 +208,7 @@ void Run::take_step(Loader& loader) {
     const TensorView<const float> patches(batch->patches.data(), {batch->size, pipeline_.patches(), pipeline_.patch_dim()});
     const TrainStep::Batch inputs{
         .patches = patches, .labels = batch->labels.data(), .valid_tokens = nullptr, .step = c.step, .first_image = images};
-    loss += step_.run(inputs, state_.trained(), scale, gradients_).loss_sum;
+    loss += step_.run(inputs, scale, gradients_).loss_sum;
     images += batch->size;
   }
   if (images > 0) update(schedule_.rate(c.step), loss, images, expected);
