@@ -1,0 +1,108 @@
+#include "vit/kernels/layernorm.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "vit/kernels/layernorm.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "vit/kernels/check_shape.h"
+#include "vit/kernels/isa.h"
+#include "vit/kernels/rows_inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace vit {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+void LayernormForward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<float> y,
+                      float* mean, float* rstd) {
+  const hn::ScalableTag<float> d;
+  const int64_t cols = x.cols();
+  const auto n = static_cast<float>(cols);
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    const float* in = &x(row, 0);
+    float* out = &y(row, 0);
+    const float m = rows::SumOver(cols, [=](int64_t i, auto access) HWY_ATTR { return access.Load(in + i); }) / n;
+    const auto vm = hn::Set(d, m);
+    const auto squared_deviation = [=](int64_t i, auto access) HWY_ATTR {
+      const auto deviation = hn::Sub(access.Load(in + i), vm);
+      return hn::Mul(deviation, deviation);
+    };
+    const float r = 1.0f / std::sqrt(rows::SumOver(cols, squared_deviation) / n + eps);
+    const auto vr = hn::Set(d, r);
+    rows::ForEachVector(cols, [=](int64_t i, auto access) HWY_ATTR {
+      const auto normed = hn::Mul(hn::Sub(access.Load(in + i), vm), vr);
+      access.Store(hn::MulAdd(normed, access.Load(gamma + i), access.Load(beta + i)), out + i);
+    });
+    if (mean != nullptr) mean[row] = m;
+    if (rstd != nullptr) rstd[row] = r;
+  }
+}
+
+// With g = dy gamma and h = (x - mean) rstd:  dx = rstd (g - mean(g) - h mean(g h)) + residual.
+void LayernormBackward(TensorView<const float> dy, TensorView<const float> x, const float* mean, const float* rstd,
+                       const float* gamma, TensorView<const float> residual, TensorView<float> dx, float* dgamma,
+                       float* dbeta) {
+  const hn::ScalableTag<float> d;
+  const int64_t cols = x.cols();
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    const float* dout = &dy(row, 0);
+    const float* in = &x(row, 0);
+    const auto vm = hn::Set(d, mean[row]), vr = hn::Set(d, rstd[row]);
+    auto sum_g = hn::Zero(d), sum_gh = hn::Zero(d);
+    rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
+      const auto v = access.Load(dout + i);
+      const auto h = hn::Mul(hn::Sub(access.Load(in + i), vm), vr);
+      const auto g = hn::Mul(v, access.Load(gamma + i));  // zero beyond the end of the row
+      sum_g = hn::Add(sum_g, g);
+      sum_gh = hn::MulAdd(g, h, sum_gh);
+      access.Store(hn::MulAdd(v, h, access.Load(dgamma + i)), dgamma + i);
+      access.Store(hn::Add(v, access.Load(dbeta + i)), dbeta + i);
+    });
+    const auto inverse_n = hn::Set(d, 1.0f / static_cast<float>(cols));
+    const auto mean_g = hn::Mul(hn::SumOfLanes(d, sum_g), inverse_n);
+    const auto mean_gh = hn::Mul(hn::SumOfLanes(d, sum_gh), inverse_n);
+    const float* skip = residual ? &residual(row, 0) : nullptr;
+    float* out = &dx(row, 0);
+    rows::ForEachVector(cols, [=](int64_t i, auto access) HWY_ATTR {
+      const auto h = hn::Mul(hn::Sub(access.Load(in + i), vm), vr);
+      const auto g = hn::Mul(access.Load(dout + i), access.Load(gamma + i));
+      const auto inner = hn::NegMulAdd(h, mean_gh, hn::Sub(g, mean_g));
+      const auto base = skip != nullptr ? access.Load(skip + i) : hn::Zero(d);
+      access.Store(hn::MulAdd(inner, vr, base), out + i);
+    });
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace vit
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vit {
+
+HWY_EXPORT(LayernormForward);
+HWY_EXPORT(LayernormBackward);
+
+void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<float> y,
+                       float* mean, float* rstd) {
+  check_matrix("layernorm_forward: x", x, x.rows(), x.cols());
+  check_matrix("layernorm_forward: y", y, x.rows(), x.cols());
+  VIT_DISPATCH(LayernormForward)(x, gamma, beta, eps, y, mean, rstd);
+}
+
+void layernorm_backward(TensorView<const float> dy, TensorView<const float> x, const float* mean, const float* rstd,
+                        const float* gamma, TensorView<const float> residual, TensorView<float> dx, float* dgamma,
+                        float* dbeta) {
+  check_matrix("layernorm_backward: x", x, x.rows(), x.cols());
+  check_matrix("layernorm_backward: dy", dy, x.rows(), x.cols());
+  check_matrix("layernorm_backward: dx", dx, x.rows(), x.cols());
+  if (residual) check_matrix("layernorm_backward: residual", residual, x.rows(), x.cols());
+  VIT_DISPATCH(LayernormBackward)(dy, x, mean, rstd, gamma, residual, dx, dgamma, dbeta);
+}
+
+}  // namespace vit
+#endif  // HWY_ONCE

@@ -1,0 +1,105 @@
+// Loops over the elements of a row that end safely at any length. Included by kernel sources after
+// <hwy/highway.h>, once per target, so the guard toggles; use as `rows::ForEachVector(...)` inside
+// namespace vit::HWY_NAMESPACE. Lambdas given to these need HWY_ATTR.
+#if defined(VIT_KERNELS_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef VIT_KERNELS_ROWS_INL_H_
+#undef VIT_KERNELS_ROWS_INL_H_
+#else
+#define VIT_KERNELS_ROWS_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <cstring>
+
+HWY_BEFORE_NAMESPACE();
+namespace vit {
+namespace HWY_NAMESPACE {
+namespace rows {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DF = hn::ScalableTag<float>;
+using VF = hn::Vec<DF>;
+
+/// Access to a whole vector.
+struct Full {
+  HWY_INLINE VF Load(const float* p) const { return hn::LoadU(DF(), p); }
+  HWY_INLINE void Store(VF v, float* p) const { hn::StoreU(v, DF(), p); }
+  /// v with zeros beyond the end of the row.
+  HWY_INLINE VF Keep(VF v) const { return v; }
+};
+
+/// Access to the last `count` elements of a row, fewer than a vector: the lanes beyond it load as zero and are not
+/// stored. Goes through memory of its own, as masked stores may write neighbours back on some targets.
+struct Tail {
+  int64_t count;
+
+  HWY_INLINE VF Load(const float* p) const {
+    HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)] = {};
+    std::memcpy(lanes, p, Bytes());
+    return hn::Load(DF(), lanes);
+  }
+  HWY_INLINE void Store(VF v, float* p) const {
+    HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
+    hn::Store(v, DF(), lanes);
+    std::memcpy(p, lanes, Bytes());
+  }
+  HWY_INLINE VF Keep(VF v) const { return hn::IfThenElseZero(hn::FirstN(DF(), static_cast<std::size_t>(count)), v); }
+
+ private:
+  HWY_INLINE std::size_t Bytes() const { return static_cast<std::size_t>(count) * sizeof(float); }
+};
+
+HWY_INLINE int64_t VectorSize() { return static_cast<int64_t>(hn::Lanes(DF())); }
+
+/// body(i, access) for the vectors that start at element i of a row of n.
+template <class Body>
+HWY_INLINE void ForEachVector(int64_t n, Body body) {
+  const int64_t step = VectorSize();
+  int64_t i = 0;
+  for (; i + step <= n; i += step) body(i, Full());
+  if (i < n) body(i, Tail{n - i});
+}
+
+/// Sum of term(i, access) over a row of n; four sums run side by side to hide the latency of the adder.
+template <class Term>
+HWY_INLINE float SumOver(int64_t n, Term term) {
+  const DF d;
+  const int64_t step = VectorSize();
+  VF s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+  int64_t i = 0;
+  for (; i + 4 * step <= n; i += 4 * step) {
+    s0 = hn::Add(s0, term(i, Full()));
+    s1 = hn::Add(s1, term(i + step, Full()));
+    s2 = hn::Add(s2, term(i + 2 * step, Full()));
+    s3 = hn::Add(s3, term(i + 3 * step, Full()));
+  }
+  for (; i + step <= n; i += step) s0 = hn::Add(s0, term(i, Full()));
+  if (i < n) {
+    const Tail tail{n - i};
+    s1 = hn::Add(s1, tail.Keep(term(i, tail)));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3))));
+}
+
+/// y = f(x) for n elements; y may be x.
+template <class F>
+HWY_INLINE void Map(const float* x, int64_t n, float* y, F f) {
+  ForEachVector(n, [=](int64_t i, auto access) HWY_ATTR { access.Store(f(access.Load(x + i)), y + i); });
+}
+
+/// y = f(x, z) for n elements; y may be x or z.
+template <class F>
+HWY_INLINE void Map(const float* x, const float* z, int64_t n, float* y, F f) {
+  ForEachVector(
+      n, [=](int64_t i, auto access) HWY_ATTR { access.Store(f(access.Load(x + i), access.Load(z + i)), y + i); });
+}
+
+}  // namespace rows
+}  // namespace HWY_NAMESPACE
+}  // namespace vit
+HWY_AFTER_NAMESPACE();
+
+#endif  // VIT_KERNELS_ROWS_INL_H_
