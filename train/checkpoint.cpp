@@ -3,7 +3,7 @@
 #include <cmath>
 #include <span>
 
-#include "train/json_fields.h"
+#include "train/record_fields.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
 #include "vit/io/hdf5.h"
@@ -62,7 +62,7 @@ json counters_json(const TrainState& state) {
           {"average", state.raw.size() > 0}};
 }
 
-RunCounters counters_from_json(const JsonFields& fields) {
+RunCounters counters_from_json(const RecordFields& fields) {
   RunCounters c;
   c.epoch = fields.count("epoch");
   c.step = fields.count("step");
@@ -103,7 +103,7 @@ void write_history_rows(h5::File& file, const std::vector<HistoryRow>& rows) {
 }
 
 void check_config(const Model& model, const TrainConfig& config, const std::string& where) {
-  const JsonFields training(model.training, "checkpoint", where);
+  const RecordFields training(model.training, "checkpoint", where);
   json wanted = to_json(config);
   json has = training.at("config");
   if (!has.is_object()) training.reject("config", "an object");
@@ -163,7 +163,7 @@ TrainState load_checkpoint(const std::filesystem::path& path, const TrainConfig&
 
   const std::string counters_where = concat(kCounters, " in ", where);
   const json counters = parse_json(file.read_text(kCounters), "checkpoint", counters_where);
-  const JsonFields fields(counters, "checkpoint", counters_where);
+  const RecordFields fields(counters, "checkpoint", counters_where);
   state.counters = counters_from_json(fields);
   if (state.counters.epoch > config.epochs) fields.reject("epoch", concat("at most ", config.epochs));
   state.optimizer.updates = fields.count("updates");

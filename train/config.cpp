@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "train/json_fields.h"
+#include "preprocess/json_fields.h"
 #include "vit/core/error.h"
 
 namespace vit {
@@ -42,7 +42,7 @@ void for_each_field(Config& config, Visitor&& visit) {
 json encode(const std::string& value) { return value; }
 json encode(int64_t value) { return value; }
 json encode(uint64_t value) { return value; }
-json encode(float value) { return readable(value); }
+json encode(float value) { return shortest_double(value); }
 json encode(ScheduleKind value) { return std::string(schedule_name(value)); }
 json encode(DType value) { return std::string(dtype_name(value)); }
 

@@ -4,7 +4,8 @@
 #include <charconv>
 #include <string>
 
-#include "train/json_fields.h"
+#include "preprocess/json_fields.h"
+#include "train/record_fields.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
 
@@ -42,7 +43,7 @@ ordered_json ordered_columns(const HistoryRow& row) {
 nlohmann::json to_json(const HistoryRow& row) {
   return {{"epoch", row.epoch},
           {"step", row.step},
-          {"lr", readable(row.lr)},
+          {"lr", shortest_double(row.lr)},
           {"train_loss", optional_json(row.train_loss)},
           {"val_loss", optional_json(row.val_loss)},
           {"val_top1", optional_json(row.val_top1)},
@@ -52,7 +53,7 @@ nlohmann::json to_json(const HistoryRow& row) {
 }
 
 HistoryRow history_row_from_json(const nlohmann::json& json, std::string_view where) {
-  const JsonFields fields(json, "history", where);
+  const RecordFields fields(json, "history", where);
   HistoryRow row;
   row.epoch = fields.count("epoch");
   row.step = fields.count("step");

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "train/json_fields.h"
+#include "train/record_fields.h"
 #include "vit/core/error.h"
 
 namespace vit {

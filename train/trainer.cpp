@@ -9,7 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/ema.h"
-#include "train/json_fields.h"
+#include "train/record_fields.h"
 #include "train/prepare.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
@@ -126,7 +126,7 @@ void Run::resume(const Dataset& data) {
   state_ = load_checkpoint(folder_.last(), config_);
   const std::string where = folder_.last().string();
   const nlohmann::json& training = state_.model.training;
-  const std::string difference = first_difference(data_record(data), JsonFields(training, "train", where).at("data"));
+  const std::string difference = first_difference(data_record(data), RecordFields(training, "train", where).at("data"));
   if (!difference.empty()) {
     fail(ErrorKind::data, "[train] the data is not what ", where, " was trained on: ", difference);
   }

@@ -1,8 +1,5 @@
-#include "train/json_fields.h"
+#include "train/record_fields.h"
 
-#include <array>
-#include <charconv>
-#include <cstdlib>
 #include <limits>
 
 #include "vit/core/error.h"
@@ -11,34 +8,34 @@ namespace vit {
 
 using nlohmann::json;
 
-JsonFields::JsonFields(const json& object, std::string_view what, std::string_view where)
+RecordFields::RecordFields(const json& object, std::string_view what, std::string_view where)
     : object_(object), what_(what), where_(where) {
   if (!object.is_object()) fail(ErrorKind::data, "[", what_, "] needs an object, has ", object.type_name(), " (", where_, ")");
 }
 
-const json& JsonFields::at(const char* name) const {
+const json& RecordFields::at(const char* name) const {
   const auto found = object_.find(name);
   if (found == object_.end()) fail(ErrorKind::data, "[", what_, "] ", name, ": is missing (", where_, ")");
   return *found;
 }
 
-void JsonFields::reject(const char* name, std::string_view needs) const {
+void RecordFields::reject(const char* name, std::string_view needs) const {
   fail(ErrorKind::data, "[", what_, "] ", name, ": needs ", needs, ", has ", at(name).dump(), " (", where_, ")");
 }
 
-int64_t JsonFields::count(const char* name) const {
+int64_t RecordFields::count(const char* name) const {
   const json& value = at(name);
   constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   if (!value.is_number_unsigned() || value.get<uint64_t>() > kMost) reject(name, "a whole number of at least 0");
   return value.get<int64_t>();
 }
 
-double JsonFields::number(const char* name) const {
+double RecordFields::number(const char* name) const {
   if (!at(name).is_number()) reject(name, "a number");
   return at(name).get<double>();
 }
 
-std::optional<double> JsonFields::optional_number(const char* name) const {
+std::optional<double> RecordFields::optional_number(const char* name) const {
   if (at(name).is_null()) return std::nullopt;
   return number(name);
 }
@@ -50,12 +47,5 @@ json parse_json(std::string_view text, std::string_view what, std::string_view w
 }
 
 json optional_json(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
-
-double readable(float value) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size() - 1, value).ptr;
-  *end = '\0';
-  return std::strtod(text.data(), nullptr);
-}
 
 }  // namespace vit

@@ -1,4 +1,4 @@
-// Reads checked fields out of JSON that somebody else may have written.
+// Reads the counts and measurements that a checkpoint holds: whole numbers of at least 0 and doubles, bit for bit.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 namespace vit {
 
 /// The fields of one object. Each reader throws Error (data) that names the field, what it needs and what it has.
-class JsonFields {
+class RecordFields {
  public:
   /// `what` is the object's name in messages, `where` the file.
-  JsonFields(const nlohmann::json& object, std::string_view what, std::string_view where);
+  RecordFields(const nlohmann::json& object, std::string_view what, std::string_view where);
 
   /// A whole number of at least 0.
   int64_t count(const char* name) const;
@@ -34,7 +34,5 @@ class JsonFields {
 nlohmann::json parse_json(std::string_view text, std::string_view what, std::string_view where);
 
 nlohmann::json optional_json(const std::optional<double>& value);
-/// The double whose shortest text is that of the float: 0.001f is written as 0.001, not 0.0010000000474974513.
-double readable(float value);
 
 }  // namespace vit
