@@ -13,6 +13,8 @@ class Mat;
 
 namespace vit {
 
+constexpr int64_t kMaxSide = int64_t{1} << 20;  // of any picture, as OpenCV limits it
+
 /// RGB8, rows of width*3 bytes, [height, width, 3].
 struct Image {
   int64_t width = 0;
@@ -25,13 +27,17 @@ struct DecodeLimits {
   int64_t max_pixels = 178'956'970;        // Pillow's limit; checked from the header before memory is taken
 };
 
-/// Any format that OpenCV reads; gray is repeated, alpha dropped, palette and CMYK converted, 16-bit scaled to 8,
-/// no EXIF rotation (as PIL's users get it). Throws Error (data) that names `name` and the fault:
-/// empty, truncated, not an image, too large.
+/// Throws Error (usage) unless the sides are 1 .. kMaxSide and pixels holds width * height * 3 bytes.
+void validate(const Image& image);
+
+/// JPEG, PNG, BMP, WebP, TIFF (its first page) and PNM, known by content. The pixels are those of Pillow's
+/// convert('RGB'): gray is repeated, alpha dropped, palettes looked up, no EXIF rotation. Two differ: of 16-bit samples
+/// the upper byte is taken, also from gray ones, which Pillow clips; CMYK JPEG may be off by one level.
+/// Throws Error (data) that names `name` and the fault: empty, truncated, not an image, too large.
 Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits = {});
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
-/// From OpenCV's BGR, BGRA or gray, 8 or 16 bit, as cv::imread gives it.
+/// From OpenCV's BGR, BGRA or gray, 8 or 16 bit (the upper byte), as cv::imread gives it. Throws Error (usage).
 Image image_from_bgr(const cv::Mat& mat);
 
 /// True for a file name with the extension of a picture (jpg, jpeg, png, bmp, tif, tiff, webp, ppm, pgm, ...).

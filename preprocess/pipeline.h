@@ -4,6 +4,7 @@
 #include "preprocess/augment.h"
 #include "preprocess/config.h"
 #include "preprocess/image.h"
+#include "preprocess/patchify.h"
 #include "vit/core/tensor_view.h"
 
 namespace vit {
@@ -11,7 +12,7 @@ namespace vit {
 /// Immutable; many threads may use one.
 class Pipeline {
  public:
-  /// Throws Error (usage) when patch_size does not divide config.size.
+  /// Throws Error (usage) for a config with faults, or when patch_size does not divide config.size.
   Pipeline(const PreprocessConfig& config, int64_t patch_size);
 
   const PreprocessConfig& config() const { return config_; }
@@ -26,6 +27,7 @@ class Pipeline {
  private:
   PreprocessConfig config_;
   int64_t patch_size_;
+  PixelTable table_;
 };
 
 }  // namespace vit

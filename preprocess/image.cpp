@@ -1,0 +1,105 @@
+#include "preprocess/image.h"
+
+#include <algorithm>
+#include <array>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <string>
+
+#include "preprocess/codec/inspect.h"
+#include "preprocess/opencv_setup.h"
+#include "vit/io/atomic_file.h"
+
+namespace vit {
+namespace {
+
+/// The decoder's BGR picture; empty when it could not make one.
+cv::Mat decode_bgr(std::span<const uint8_t> bytes) {
+  setup_opencv();
+  // imdecode reads only; its argument is not const-correct.
+  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<uint8_t*>(bytes.data()));
+  try {
+    return cv::imdecode(encoded, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+  } catch (const cv::Exception&) {
+    return {};
+  }
+}
+
+int rgb_conversion(int channels) {
+  switch (channels) {
+    case 1:
+      return cv::COLOR_GRAY2RGB;
+    case 3:
+      return cv::COLOR_BGR2RGB;
+    case 4:
+      return cv::COLOR_BGRA2RGB;
+    default:
+      fail(ErrorKind::usage, "[image_from_bgr] needs 1, 3 or 4 channels, has ", channels);
+  }
+}
+
+}  // namespace
+
+void validate(const Image& image) {
+  if (image.width < 1 || image.height < 1 || image.width > kMaxSide || image.height > kMaxSide) {
+    fail(ErrorKind::usage, "[image] needs sides of 1 to ", kMaxSide, ", has ", image.width, " x ", image.height);
+  }
+  if (std::ssize(image.pixels) != image.width * image.height * 3) {
+    fail(ErrorKind::usage, "[image] ", image.width, " x ", image.height, " needs ", image.width * image.height * 3,
+         " bytes of RGB, has ", image.pixels.size());
+  }
+}
+
+Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
+  if (bytes.empty()) fail(ErrorKind::data, "[decode_image] ", name, ": empty, has 0 bytes");
+  if (std::ssize(bytes) > std::min<int64_t>(limits.max_bytes, INT32_MAX)) {
+    fail(ErrorKind::data, "[decode_image] ", name, ": too large: has ", bytes.size(), " bytes, the limit is ",
+         std::min<int64_t>(limits.max_bytes, INT32_MAX));
+  }
+  const codec::FileInfo info = codec::inspect(bytes, name, limits);
+  const cv::Mat bgr = decode_bgr(info.rewritten.empty() ? bytes : std::span<const uint8_t>(info.rewritten));
+  if (bgr.cols != info.width || bgr.rows != info.height) {
+    fail(ErrorKind::data, "[decode_image] ", name, ": ", info.format, " of ", info.width, " x ", info.height,
+         " cannot be decoded; is its pixel data damaged, or of an unusual kind?");
+  }
+  return image_from_bgr(bgr);
+}
+
+Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
+  const std::string bytes = read_file(path, limits.max_bytes);
+  return decode_image({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, path.string(), limits);
+}
+
+Image image_from_bgr(const cv::Mat& mat) {
+  setup_opencv();
+  if (mat.empty() || mat.dims != 2) fail(ErrorKind::usage, "[image_from_bgr] the matrix holds no picture");
+  const int conversion = rgb_conversion(mat.channels());
+  cv::Mat bytes = mat;
+  if (mat.depth() == CV_16U) {
+    bytes.create(mat.rows, mat.cols, CV_MAKETYPE(CV_8U, mat.channels()));
+    for (int y = 0; y < mat.rows; ++y) {
+      const auto* from = mat.ptr<uint16_t>(y);
+      std::transform(from, from + mat.cols * mat.channels(), bytes.ptr<uint8_t>(y),
+                     [](uint16_t v) { return static_cast<uint8_t>(v >> 8); });
+    }
+  } else if (mat.depth() != CV_8U) {
+    fail(ErrorKind::usage, "[image_from_bgr] needs 8 or 16 unsigned bits a sample, has OpenCV depth ", mat.depth());
+  }
+  Image image{mat.cols, mat.rows, std::vector<uint8_t>(mat.total() * 3)};
+  validate(image);
+  cv::Mat rgb(mat.rows, mat.cols, CV_8UC3, image.pixels.data());
+  cv::cvtColor(bytes, rgb, conversion);
+  return image;
+}
+
+bool has_image_extension(const std::filesystem::path& path) {
+  static constexpr std::array kExtensions = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".bmp", ".dib",
+                                             ".webp", ".tif",  ".tiff", ".ppm",  ".pgm", ".pbm", ".pnm"};
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+}  // namespace vit
