@@ -1,0 +1,100 @@
+#include "vit/core/parallel.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "vit/core/error.h"
+#include "vit/core/turnstile.h"
+
+namespace vit {
+namespace {
+
+class Threads : public testing::TestWithParam<int> {
+ protected:
+  void SetUp() override { set_thread_count(GetParam()); }
+  void TearDown() override { set_thread_count(0); }
+};
+
+TEST_P(Threads, ForCoversEveryItemOnceInTheSamePieces) {
+  std::mutex mutex;
+  std::set<std::pair<int64_t, int64_t>> pieces;
+  parallel_for(103, 10, [&](int64_t begin, int64_t end) {
+    const std::lock_guard lock(mutex);
+    EXPECT_TRUE(pieces.emplace(begin, end).second);
+  });
+  ASSERT_EQ(pieces.size(), 11u);
+  int64_t next = 0;
+  for (const auto& [begin, end] : pieces) {
+    EXPECT_EQ(begin, next);
+    next = end;
+  }
+  EXPECT_EQ(next, 103);
+}
+
+TEST_P(Threads, ShardsRunOnceWithWorkersInRange) {
+  std::vector<std::atomic<int>> runs(50);
+  parallel_shards(50, [&](int64_t shard, int worker) {
+    EXPECT_GE(worker, 0);
+    EXPECT_LT(worker, thread_count());
+    ++runs[static_cast<std::size_t>(shard)];
+    parallel_for(3, 1, [](int64_t, int64_t) {});  // serial inside
+  });
+  for (const auto& r : runs) EXPECT_EQ(r, 1);
+}
+
+TEST_P(Threads, ExceptionsComeBack) {
+  const auto thrower = [](int64_t begin, int64_t) { if (begin == 5) fail(ErrorKind::data, "five"); };
+  EXPECT_THROW(parallel_for(10, 1, thrower), Error);
+  EXPECT_THROW(parallel_shards(10, [](int64_t shard, int) { if (shard == 5) fail(ErrorKind::data, "five"); }), Error);
+}
+
+TEST_P(Threads, TurnstileKeepsTheOrderOfShards) {
+  Turnstile gates(2);
+  for (int round = 0; round < 3; ++round) {
+    gates.reset();
+    std::vector<int64_t> first, second;
+    parallel_shards(40, [&](int64_t shard, int) {
+      if (shard % 7 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      gates.enter(0, shard);
+      first.push_back(shard);
+      gates.leave(0, shard);
+      gates.enter(1, shard);
+      second.push_back(shard);
+      gates.leave(1, shard);
+    });
+    ASSERT_EQ(first.size(), 40u);
+    EXPECT_TRUE(std::is_sorted(first.begin(), first.end()));
+    EXPECT_EQ(first, second);
+  }
+}
+
+TEST_P(Threads, BrokenTurnstileLetsEveryoneGo) {
+  Turnstile gates(1);
+  const auto run = [&] {
+    parallel_shards(20, [&](int64_t shard, int) {
+      try {
+        if (shard == 3) fail(ErrorKind::data, "shard 3");
+        gates.enter(0, shard);
+        gates.leave(0, shard);
+      } catch (...) {
+        gates.break_all();
+        throw;
+      }
+    });
+  };
+  EXPECT_THROW(run(), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Counts, Threads, testing::Values(1, 2, 4));
+
+TEST(ThreadCount, NegativeIsAnError) { EXPECT_THROW(set_thread_count(-1), Error); }
+
+}  // namespace
+}  // namespace vit

@@ -1,0 +1,81 @@
+#include "vit/model/config.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "vit/model/model_file.h"
+
+namespace vit {
+namespace {
+
+// Parameter and tensor counts as timm 1.0 gives them for the same names.
+TEST(ModelPreset, ParametersAreTimms) {
+  const auto count = [](const char* name) { return parameter_layout(model_preset(name)).parameter_count(); };
+  EXPECT_EQ(count("vit_tiny_patch16_224"), 5717416);
+  EXPECT_EQ(count("vit_small_patch16_224"), 22050664);
+  EXPECT_EQ(count("vit_base_patch16_224"), 86567656);
+  EXPECT_EQ(count("vit_large_patch16_224"), 304326632);
+  EXPECT_EQ(parameter_layout(model_preset("vit_base_patch16_224")).all().size(), 152u);
+}
+
+TEST(ModelPreset, UnknownNameListsTheKnown) {
+  try {
+    model_preset("vit_tiny");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::usage);
+    EXPECT_NE(std::string(e.what()).find("vit_tiny_patch16_224"), std::string::npos);
+  }
+}
+
+TEST(ModelConfig, JsonRoundTrip) {
+  ModelConfig c = model_preset("vit_tiny9_patch4_32");
+  c.pooling = Pooling::mean;
+  c.activation = Activation::gelu_tanh;
+  c.position = PositionEmbedding::sincos_2d;
+  c.layer_scale = true;
+  c.eps = 1e-5f;
+  EXPECT_EQ(model_config_from_json(to_json(c), "test"), c);
+}
+
+TEST(ModelConfig, EveryFieldIsChecked) {
+  const nlohmann::json good = to_json(model_preset("vit_tiny9_patch4_32"));
+  for (const auto& [name, value] : good.items()) {
+    nlohmann::json missing = good;
+    missing.erase(name);
+    nlohmann::json wrong = good;
+    wrong[name] = nlohmann::json::array();
+    for (const nlohmann::json& bad : {missing, wrong}) try {
+        model_config_from_json(bad, "a.h5");
+        FAIL() << name;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.kind(), ErrorKind::data);
+        EXPECT_NE(std::string(e.what()).find(name), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find("a.h5"), std::string::npos) << e.what();
+      }
+  }
+}
+
+TEST(ModelConfig, ValidateNamesAllFaultsAtOnce) {
+  ModelConfig c;
+  c.patch_size = 15;
+  c.heads = 5;
+  c.depth = 0;
+  try {
+    validate(c);
+    FAIL();
+  } catch (const Error& e) {
+    for (const char* word : {"patch_size", "heads", "depth"}) EXPECT_NE(std::string(e.what()).find(word), std::string::npos);
+  }
+}
+
+// 2(N-1) 3P²D + 2L(3ND² + ND² + 8ND² + 2N²D) + 2DC by hand for N = 65, D = 192, L = 9, C = 10.
+TEST(ModelConfig, Flops) {
+  const double n = 65, d = 192;
+  EXPECT_DOUBLE_EQ(model_preset("vit_tiny9_patch4_32").flops(),
+                   2 * 64 * 48 * d + 18 * (12 * n * d * d + 2 * n * n * d) + 20 * d);
+}
+
+}  // namespace
+}  // namespace vit
