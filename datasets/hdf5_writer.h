@@ -26,8 +26,8 @@ struct SplitFormat {
 /// What is said of the whole file.
 struct DatasetMetadata {
   std::vector<std::string> class_names;
-  std::string source;               // where it came from, for people
-  nlohmann::json preprocess;        // geometry that made the pixels; null when they are as their authors made them
+  std::string source;         // where it came from, for people
+  nlohmann::json preprocess;  // geometry that made the pixels; null when they are as their authors made them
 };
 
 class Hdf5DatasetWriter;

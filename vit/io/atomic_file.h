@@ -10,7 +10,8 @@ namespace vit {
 
 /// Calls write(temporary path), syncs that file, renames it to `path` and syncs the folder. When anything
 /// throws, the temporary file is removed and what was at `path` is untouched. Throws Error (io).
-void write_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& write);
+void write_atomically(const std::filesystem::path& path,
+                      const std::function<void(const std::filesystem::path&)>& write);
 /// The same for text or bytes in memory.
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 

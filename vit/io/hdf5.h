@@ -13,6 +13,8 @@ namespace vit::h5 {
 
 enum class Type { u8, i32, i64, f32 };
 
+struct OpenFile;  // internal
+
 struct DatasetInfo {
   Type type = Type::u8;
   std::vector<int64_t> shape;
@@ -66,9 +68,8 @@ class File {
 
  private:
   friend class ChunkReader;
-  struct Impl;
-  explicit File(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit File(std::unique_ptr<OpenFile> file);
+  std::unique_ptr<OpenFile> file_;
 };
 
 inline constexpr int64_t kMaxStringBytes = 1 << 20;
