@@ -39,7 +39,7 @@ Chart loss_chart(const std::vector<HistoryRow>& rows) {
 Chart accuracy_chart(const std::vector<HistoryRow>& rows) {
   const auto percent = [](const HistoryRow& r) { return r.val_top1 ? std::optional(*r.val_top1 * 100) : std::nullopt; };
   Chart chart{.title = "Accuracy (top-1, %)", .x_title = "epoch", .lines = {line_of("val", kOrange, rows, percent)}};
-  chart.legend_right = false;
+  chart.legend_below = true;
   std::vector<cv::Point2d>& points = chart.lines.front().points;
   if (points.empty()) return chart;
   const auto best = std::max_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.y < b.y; });

@@ -56,12 +56,12 @@ Range padded(Range range, bool from_zero) {
 
 std::string tick_text(double value, double step) {
   std::array<char, 32> text{};
-  const double size = std::max(std::abs(value), step);
-  if (value != 0 && (step < 1e-3 || size >= 1e5)) {
-    std::snprintf(text.data(), text.size(), "%.*e", step >= std::abs(value) ? 0 : 1, value);
+  const double shown = std::abs(value) < 1e-9 * step ? 0 : value;  // no "-0"
+  if (step < 1e-5 || std::abs(value) >= 1e6) {
+    std::snprintf(text.data(), text.size(), "%.1e", shown);
   } else {
-    const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6);
-    std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
+    const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 5);
+    std::snprintf(text.data(), text.size(), "%.*f", decimals, shown);
   }
   return text.data();
 }
@@ -89,8 +89,10 @@ void draw_axes(cv::Mat& picture, const Frame& frame, const Chart& chart) {
     const std::string text = tick_text(tick, step_of(rows));
     draw_text(picture, text, {area.x - 8 * kOversampling - text_width(text, kText), y + static_cast<int>(kText / 2)}, kText, kLabel);
   }
-  std::vector<double> columns = axis_ticks(frame.x.low, frame.x.high, 8);
+  const Range shown = range_of(chart, &cv::Point2d::x);
+  std::vector<double> columns = axis_ticks(shown.low, shown.high, 8);
   std::erase_if(columns, [](double tick) { return tick != std::floor(tick); });  // epochs are whole
+  if (columns.empty()) columns = {shown.low};
   for (double tick : columns) {
     const int x = frame.place({tick, frame.y.low}).x;
     cv::line(picture, {x, area.y}, {x, area.y + area.height}, kGrid, kOversampling, cv::LINE_AA);
@@ -135,8 +137,8 @@ void draw_legend(cv::Mat& picture, const Frame& frame, const Chart& chart) {
   }
   if (rows == 0) return;
   const cv::Size size(widest + kSample + 3 * kGap, rows * kRow + kGap);
-  const int x = chart.legend_right ? frame.area.x + frame.area.width - size.width - kGap : frame.area.x + kGap;
-  const int y = chart.legend_right ? frame.area.y + kGap : frame.area.y + frame.area.height - size.height - kGap;
+  const int x = frame.area.x + frame.area.width - size.width - kGap;
+  const int y = chart.legend_below ? frame.area.y + frame.area.height - size.height - kGap : frame.area.y + kGap;
   cv::rectangle(picture, cv::Rect({x, y}, size), kPaper, cv::FILLED);
   cv::rectangle(picture, cv::Rect({x, y}, size), kGrid, kOversampling, cv::LINE_AA);
   int row = y + kGap / 2 + kRow / 2;

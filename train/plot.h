@@ -19,7 +19,7 @@ struct Chart {
   std::vector<Line> lines;
   bool from_zero = false;  // the vertical axis begins at 0
   int highlight = -1;      // index of the point of the first line that gets a ring
-  bool legend_right = true;
+  bool legend_below = false;  // in the lower right corner, not the upper
 };
 
 /// The charts beside each other, BGR.
