@@ -1,5 +1,6 @@
 #include "vit/core/parallel.h"
 
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
@@ -14,12 +15,20 @@
 namespace vit {
 namespace {
 
-std::mutex setting;
-std::shared_ptr<tbb::task_arena> current;
+/// An arena of so many threads, and leave to have them where that is more than there are processors.
+struct Pool {
+  explicit Pool(int threads)
+      : limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads)), arena(threads) {}
+  tbb::global_control limit;
+  tbb::task_arena arena;
+};
 
-std::shared_ptr<tbb::task_arena> arena() {
+std::mutex setting;
+std::shared_ptr<Pool> current;
+
+std::shared_ptr<Pool> pool_in_use() {
   const std::lock_guard lock(setting);
-  if (!current) current = std::make_shared<tbb::task_arena>(tbb::info::default_concurrency());
+  if (!current) current = std::make_shared<Pool>(tbb::info::default_concurrency());
   return current;
 }
 
@@ -41,22 +50,23 @@ class BodyScope {
 void set_thread_count(int threads) {
   if (threads < 0) fail(ErrorKind::usage, "[threads] needs 0 (all processors) or more, has ", threads);
   const std::lock_guard lock(setting);
-  current = std::make_shared<tbb::task_arena>(threads == 0 ? tbb::info::default_concurrency() : threads);
+  current.reset();  // the smallest of all limits holds: the old one has to go first
+  current = std::make_shared<Pool>(threads == 0 ? tbb::info::default_concurrency() : threads);
 }
 
-int thread_count() { return arena()->max_concurrency(); }
+int thread_count() { return pool_in_use()->arena.max_concurrency(); }
 
 void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
   if (count <= 0) return;
   grain = std::max<int64_t>(1, grain);
   const int64_t pieces = (count + grain - 1) / grain;
   const auto piece = [&](int64_t p) { body(p * grain, std::min(count, (p + 1) * grain)); };
-  const auto pool = arena();
-  if (pieces == 1 || inside_body || pool->max_concurrency() == 1) {
+  const auto pool = pool_in_use();
+  if (pieces == 1 || inside_body || pool->arena.max_concurrency() == 1) {
     for (int64_t p = 0; p < pieces; ++p) piece(p);
     return;
   }
-  pool->execute([&] {
+  pool->arena.execute([&] {
     tbb::parallel_for(int64_t{0}, pieces, [&](int64_t p) {
       const BodyScope scope;
       piece(p);
@@ -66,8 +76,8 @@ void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t
 
 void parallel_shards(int64_t shards, const std::function<void(int64_t, int)>& body) {
   if (shards <= 0) return;
-  const auto pool = arena();
-  const int workers = inside_body ? 1 : static_cast<int>(std::min<int64_t>(shards, pool->max_concurrency()));
+  const auto pool = pool_in_use();
+  const int workers = inside_body ? 1 : static_cast<int>(std::min<int64_t>(shards, pool->arena.max_concurrency()));
   std::atomic<int64_t> next{0};
   const auto work = [&](int worker) {
     const BodyScope scope;
@@ -77,7 +87,7 @@ void parallel_shards(int64_t shards, const std::function<void(int64_t, int)>& bo
     work(0);
     return;
   }
-  pool->execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
+  pool->arena.execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
 }
 
 }  // namespace vit
