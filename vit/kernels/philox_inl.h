@@ -76,8 +76,8 @@ HWY_INLINE void DropoutWords(D d, const DropoutMask& mask, int64_t first, uint32
   static_cast<void>(d);
   const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
   const auto high = [](uint64_t x) { return static_cast<uint32_t>(x >> 32); };
-  const auto result = philox4x32({low(block), high(block), low(mask.stream), high(mask.stream)},
-                                 {low(mask.seed), high(mask.seed)});
+  const auto result =
+      philox4x32({low(block), high(block), low(mask.stream), high(mask.stream)}, {low(mask.seed), high(mask.seed)});
   std::copy(result.begin(), result.end(), words);
 #else
   const auto base = hn::Set(d, static_cast<uint32_t>(block));
