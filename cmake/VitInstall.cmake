@@ -6,7 +6,7 @@ install(TARGETS vit_program_vit)
 install(TARGETS ${VIT_MODULES} EXPORT vitTargets)
 list(TRANSFORM VIT_MODULES REPLACE "^vit_" "" OUTPUT_VARIABLE header_folders)
 install(DIRECTORY ${header_folders} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/vit-toolkit
-        FILES_MATCHING PATTERN "*.h" PATTERN "*-inl.h" EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "*_inl.h" EXCLUDE)
 install(EXPORT vitTargets NAMESPACE vit:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/vitConfig.cmake.in ${PROJECT_BINARY_DIR}/vitConfig.cmake

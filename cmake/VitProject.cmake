@@ -1,4 +1,4 @@
-# Language, default build type, output folders, and the version header.
+# Language, default build type and output folders.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -14,7 +14,3 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 include(GNUInstallDirs)
 
 set(VIT_GENERATED_DIR ${PROJECT_BINARY_DIR}/generated)
-add_custom_target(vit_version
-                  COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -D OUTPUT=${VIT_GENERATED_DIR}/vit/version.h
-                          -D PROJECT_VERSION=${PROJECT_VERSION} -P ${PROJECT_SOURCE_DIR}/cmake/VitVersion.cmake
-                  BYPRODUCTS ${VIT_GENERATED_DIR}/vit/version.h)

@@ -15,6 +15,13 @@ function(vit_module name)
   set(VIT_MODULES ${VIT_MODULES} PARENT_SCOPE)
 endfunction()
 
+# The version header, looked at in each build and changed only when the commit or a version does.
+add_custom_target(vit_version
+                  COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -D OUTPUT=${VIT_GENERATED_DIR}/vit/version.h
+                          -D PROJECT_VERSION=${PROJECT_VERSION} "-D VIT_LIBRARIES=${VIT_LIBRARIES}"
+                          -P ${PROJECT_SOURCE_DIR}/cmake/VitVersion.cmake
+                  BYPRODUCTS ${VIT_GENERATED_DIR}/vit/version.h VERBATIM)
+
 # vit_program(NAME FOLDER dir PRIVATE libs): an executable from all .cpp files of a folder.
 function(vit_program name)
   cmake_parse_arguments(arg "" "FOLDER" "PRIVATE" ${ARGN})

@@ -1,5 +1,4 @@
-# Writes the version header at each build; it changes only when the commit or the version does.
-# -D SOURCE= -D OUTPUT= -D PROJECT_VERSION=
+# Writes the version header. -D SOURCE= -D OUTPUT= -D PROJECT_VERSION= -D VIT_LIBRARIES=
 execute_process(COMMAND git -C ${SOURCE} describe --always --dirty
                 OUTPUT_VARIABLE VIT_COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 if(NOT VIT_COMMIT)

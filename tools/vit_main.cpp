@@ -1,1 +1,89 @@
-int main() {}
+// The command `vit`: options in, a library call, a report out (docs/cli.md).
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+#include "tools/args.h"
+#include "tools/commands.h"
+#include "vit/core/cpu.h"
+#include "vit/core/error.h"
+#include "vit/core/log.h"
+#include "vit/core/parallel.h"
+#include "vit/version.h"
+
+namespace vit::tools {
+namespace {
+
+std::string version_text() {
+  return concat("vit ", VIT_VERSION, " (commit ", VIT_COMMIT, ")\n",  //
+                "processor: ", cpu_name(), ", ", thread_count(), thread_count() == 1 ? " thread" : " threads", '\n',
+                "vector code: ", isa_name(active_isa()), " (lowered by the environment variable VIT_ISA)\n",  //
+                "built with: ", VIT_LIBRARIES);
+}
+
+/// Messages of the library go to stderr.
+void print_log() {
+  auto logger = std::make_shared<spdlog::logger>("vit", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("vit: %l: %v");
+  set_log_sink([logger](LogLevel level, std::string_view text) {
+    logger->log(level == LogLevel::warning ? spdlog::level::warn : spdlog::level::info, text);
+  });
+}
+
+int report_error(const std::string& text, int exit_code) {
+  std::cerr << "vit: error: " << text << '\n';
+  return exit_code;
+}
+
+int exit_code_of(const Error& error) { return error.kind() == ErrorKind::usage ? kUsage : kFailed; }
+
+int run_command_line(int argc, char** argv) {
+  CLI::App root("Vision Transformers for image classification: train, measure, use.", "vit");
+  set_help_style(root);
+  root.require_subcommand(1);
+  root.set_version_flag("--version", version_text);
+  root.footer(
+      "vit COMMAND --help tells the options of a command.\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.");
+  Run run;
+  add_train_command(root, run);
+  add_eval_command(root, run);
+  add_classify_command(root, run);
+  add_explain_command(root, run);
+  add_data_command(root, run);
+  add_model_command(root, run);
+  add_bench_command(root, run);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return root.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    return report_error(describe(root, error), kUsage);
+  }
+  const int code = run();
+  std::cout.flush();
+  return std::cout ? code : report_error("cannot write to standard output; is the disk full?", kFailed);
+}
+
+}  // namespace
+}  // namespace vit::tools
+
+int main(int argc, char** argv) {
+  using namespace vit::tools;
+  try {
+    print_log();
+    return run_command_line(argc, argv);
+  } catch (const vit::Error& error) {
+    return report_error(error.what(), exit_code_of(error));
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report_error(error.what(), kFailed);
+  } catch (const std::bad_alloc&) {
+    return report_error("not enough memory; a smaller --batch needs less", kFailed);
+  } catch (const std::exception& error) {
+    return report_error(std::string("internal: ") + error.what(), kFailed);
+  }
+}

@@ -1,0 +1,183 @@
+#include "tools/args.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <sstream>
+
+#include "vit/core/error.h"
+#include "vit/core/parallel.h"
+
+namespace vit::tools {
+namespace {
+
+/// Letters to insert, drop, change or swap with their neighbour (optimal string alignment).
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        cost[i][j] = i + j;
+        continue;
+      }
+      const size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + change});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
+  const std::string meant = nearest_word(word, known);
+  return meant.empty() ? "" : "; did you mean '" + meant + "'?";
+}
+
+std::string number_text(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+/// Required options say so, and defaults stand at the end of the description.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(34); }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_type_size() == 0) return "";
+    std::string text = " " + option->get_type_name();
+    if (option->get_expected_max() == CLI::detail::expected_max_vector_size) text += "...";
+    return text;
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    std::string text = option->get_description();
+    if (option->get_required()) text += " (required)";
+    if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
+    return text;
+  }
+};
+
+const CLI::App& chosen_command(const CLI::App& root) {
+  const CLI::App* command = &root;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+std::string full_name(const CLI::App& command) {
+  return command.get_parent() == nullptr ? command.get_name()
+                                         : full_name(*command.get_parent()) + " " + command.get_name();
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : command.get_subcommands(std::function<bool(const CLI::App*)>{}))
+    names.push_back(sub->get_name());
+  return names;
+}
+
+}  // namespace
+
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+std::string nearest_word(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+CLI::Validator one_of(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](std::string& word) {
+        if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
+        return "needs " + joined(words, ", ") + ", has '" + word + "'" + suggestion(word, words);
+      },
+      "");
+}
+
+CLI::Validator at_least(int64_t least) {
+  return CLI::Validator(
+      [least](std::string& word) {
+        int64_t value = 0;
+        if (CLI::detail::lexical_cast(word, value) && value >= least) return std::string();
+        return "needs a whole number of at least " + std::to_string(least) + ", has '" + word + "'";
+      },
+      "");
+}
+
+CLI::Validator within(double least, double most) {
+  return CLI::Validator(
+      [least, most](std::string& word) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(word, value) && value >= least && value <= most) return std::string();
+        std::string needs = "needs a number of at least " + number_text(least);
+        if (std::isfinite(most)) needs = "needs a number from " + number_text(least) + " to " + number_text(most);
+        return needs + ", has '" + word + "'";
+      },
+      "");
+}
+
+void add_threads_option(CLI::App& command) {
+  command.add_option_function<int>("--threads", set_thread_count, "threads; 0 = one per processor")
+      ->type_name("N")
+      ->default_str("0")
+      ->check(at_least(0))
+      ->check(within(0, 4096))
+      ->group("Running");
+}
+
+CLI::Option* add_dtype_option(CLI::App& command, DType& dtype) {
+  static constexpr Word<DType> kTypes[] = {{"fp32", DType::f32}, {"bf16", DType::bf16}, {"int8", DType::i8}};
+  return add_word_option(command, "--dtype", kTypes, dtype, "arithmetic of the products")->group("Running");
+}
+
+void set_help_style(CLI::App& root) {
+  root.formatter(std::make_shared<HelpFormatter>());
+  root.get_formatter()->label("Positionals", "Arguments");
+  root.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  root.get_formatter()->label("OPTIONS", "options");
+}
+
+std::string describe(const CLI::App& root, const CLI::ParseError& error) {
+  const CLI::App& command = chosen_command(root);
+  const std::string help = "; see " + full_name(command) + " --help";
+  const bool missing_command = !command.get_subcommands(std::function<bool(const CLI::App*)>{}).empty();
+
+  // Words that nobody took explain most other errors, so they come first.
+  const std::vector<std::string> rest = root.remaining(true);
+  const auto option = std::find_if(rest.begin(), rest.end(), [](const auto& word) { return word.starts_with("-"); });
+  if (missing_command && !rest.empty() && rest.front().front() != '-')
+    return full_name(command) + " has no command '" + rest.front() + "'" +
+           suggestion(rest.front(), command_names(command)) + help;
+  if (option != rest.end()) {
+    const std::string name = option->substr(0, option->find('='));
+    return full_name(command) + " has no option " + name + suggestion(name, option_names(command)) + help;
+  }
+  if (!rest.empty()) return full_name(command) + ": unexpected argument '" + rest.front() + "'" + help;
+  if (missing_command) return full_name(command) + " needs a command: " + joined(command_names(command), ", ") + help;
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text + help;
+}
+
+}  // namespace vit::tools

@@ -1,0 +1,91 @@
+// vit bench: speed of a model on this machine.
+#include <memory>
+
+#include "infer/bench.h"
+#include "tools/args.h"
+#include "tools/commands.h"
+#include "tools/report.h"
+#include "train/bench_training.h"
+#include "vit/core/cpu.h"
+#include "vit/core/error.h"
+#include "vit/core/parallel.h"
+#include "vit/io/atomic_file.h"
+#include "vit/kernels/peak.h"
+
+namespace vit::tools {
+namespace {
+
+struct BenchArgs {
+  std::string model, preset, json;
+  bool train = false;
+  int64_t batch = 0;
+  double seconds = 5;
+  EngineOptions engine;
+};
+
+void print_result(const BenchResult& r, const BenchContext& c) {
+  const auto line = [](const char* name, const std::string& text) { std::cout << pad_right(name, 12) << text << '\n'; };
+  line("model", concat(c.model, c.train ? ", training step" : ", inference"));
+  line("run", concat("batch ", c.batch, ", ", dtype_name(c.dtype), ", ", c.threads,
+                     c.threads == 1 ? " thread, " : " threads, ", isa_name(active_isa())));
+  line("throughput", concat(fixed(r.images_per_second, 1), " images/s"));
+  line("step", concat("p50 ", fixed(r.p50_ms, 2), " ms, p95 ", fixed(r.p95_ms, 2), " ms, p99 ", fixed(r.p99_ms, 2),
+                      " ms (", r.steps, " steps)"));
+  line("arithmetic", concat(fixed(r.gflops, 1), " GFLOP/s, ", percent(r.gflops / c.peak_gflops, 1), " of the peak of ",
+                            fixed(c.peak_gflops, 1), " (fp32 multiply-adds in registers)"));
+  line("memory", concat(fixed(r.peak_rss_mb, 1), " MB at most"));
+}
+
+int run_bench(const BenchArgs& args) {
+  const bool from_file = !args.model.empty();
+  if (from_file && !args.preset.empty()) fail(ErrorKind::usage, "bench takes MODEL or --model, not both");
+  Model model = from_file ? load_model(args.model)
+                          : make_model(model_preset(args.preset.empty() ? "vit_tiny_patch16_224" : args.preset), 0);
+  BenchContext context{.model = from_file ? args.model : model.config.name,
+                       .dtype = args.engine.dtype,
+                       .batch = args.batch > 0 ? args.batch : (args.train ? 32 : 1),
+                       .threads = thread_count(),
+                       .train = args.train};
+  if (args.train && args.engine.dtype != DType::f32)
+    fail(ErrorKind::usage, "bench --train computes in fp32, has --dtype ", dtype_name(args.engine.dtype));
+  const ModelConfig config = model.config;
+  const BenchResult result = args.train ? bench_training(config, context.batch, args.seconds)
+                                        : bench_inference(model, args.engine, context.batch, args.seconds);
+  context.peak_gflops = measure_peak_gflops();
+  print_result(result, context);
+  if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context)) + "\n");
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& root, Run& run) {
+  auto* command = root.add_subcommand("bench", "Speed of a model on this machine")->group("Commands");
+  auto args = std::make_shared<BenchArgs>();
+  command->add_option("MODEL", args->model, "model file (.h5)");
+  command
+      ->add_option("--model", args->preset,
+                   "untrained instead of a file [vit_tiny_patch16_224]: " + joined(model_preset_names(), ", "))
+      ->type_name("PRESET")
+      ->check(one_of(model_preset_names()))
+      ->group("What");
+  command->add_flag("--train", args->train, "measure training steps (forward, backward, clipping, AdamW)")
+      ->group("What");
+  command->add_option("--batch", args->batch, "pictures a step; 0 = 1, with --train 32")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(at_least(0))
+      ->check(within(0, 65536))
+      ->group("What");
+  command->add_option("--seconds", args->seconds, "of measurement")
+      ->capture_default_str()
+      ->type_name("S")
+      ->check(within(0, 86400))
+      ->group("Running");
+  command->add_option("--json", args->json, "write the figures as JSON")->type_name("FILE")->group("Output");
+  add_dtype_option(*command, args->engine.dtype);
+  add_threads_option(*command);
+  command->callback([args, &run] { run = [args] { return run_bench(*args); }; });
+}
+
+}  // namespace vit::tools

@@ -1,0 +1,97 @@
+// vit classify: what pictures show.
+#include <fstream>
+#include <memory>
+
+#include "infer/classify_files.h"
+#include "infer/classify_output.h"
+#include "infer/inputs.h"
+#include "tools/args.h"
+#include "tools/commands.h"
+#include "tools/progress.h"
+#include "tools/report.h"
+#include "vit/io/atomic_file.h"
+
+namespace vit::tools {
+namespace {
+
+struct ClassifyArgs {
+  std::string model, output, embeddings;
+  std::vector<std::string> inputs;
+  EngineOptions engine;
+  ClassifyFilesOptions files;
+  ClassifyOutputOptions format;
+};
+
+constexpr Word<OutputFormat> kFormats[] = {
+    {"table", OutputFormat::table}, {"csv", OutputFormat::csv}, {"jsonl", OutputFormat::jsonl}};
+
+/// Results to `out`, embeddings to their file; the inputs that could not be read.
+std::vector<InputFile> classify_to(std::ostream& out, const ClassifyArgs& args, Classifier& classifier,
+                                   const std::vector<InputFile>& inputs, Progress& progress) {
+  ClassifyOutputOptions format = args.format;
+  format.top_k = args.files.top_k;
+  format.path_width = table_path_width(inputs);
+  ClassifyWriter writer(out, format);
+  EmbeddingsFile embeddings;
+  std::vector<InputFile> unreadable;
+  classify_files(classifier, inputs, args.files, [&](const FileResult& result) {
+    writer.write(result);
+    if (args.files.embeddings && result.error.empty()) embeddings.add(result);
+    if (!result.error.empty()) unreadable.push_back({result.path, result.error});
+    progress.update(result.index + 1, static_cast<int64_t>(inputs.size()));
+  });
+  writer.finish();
+  if (args.files.embeddings) embeddings.save(args.embeddings);
+  return unreadable;
+}
+
+int run_classify(ClassifyArgs args) {
+  const std::vector<InputFile> inputs = expand_inputs(args.inputs);
+  Classifier classifier = Classifier::open(args.model, args.engine);
+  args.files.embeddings = !args.embeddings.empty();
+  Progress progress("classify");
+  std::vector<InputFile> unreadable;
+  if (args.output.empty()) {
+    unreadable = classify_to(std::cout, args, classifier, inputs, progress);
+  } else {
+    write_atomically(args.output, [&](const std::filesystem::path& path) {
+      std::ofstream file(path);
+      unreadable = classify_to(file, args, classifier, inputs, progress);
+    });
+  }
+  progress.finish();
+  return report_unreadable(unreadable);
+}
+
+}  // namespace
+
+void add_classify_command(CLI::App& root, Run& run) {
+  auto* command = root.add_subcommand("classify", "What pictures show")->group("Commands");
+  auto args = std::make_shared<ClassifyArgs>();
+  command->add_option("MODEL", args->model, "model file (.h5)")->required();
+  command->add_option("PATH", args->inputs, "pictures, folders (with all below them) and patterns")->required();
+  command->add_option("--top-k", args->files.top_k, "answers a picture, best first")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(at_least(1))
+      ->group("Output");
+  add_word_option(*command, "--format", kFormats, args->format.format, "form of the answers")->group("Output");
+  command->add_option("--output", args->output, "write there instead of to standard output")
+      ->type_name("FILE")
+      ->group("Output");
+  command->add_flag("--logits", args->format.logits, "add the logits of all classes (jsonl)")->group("Output");
+  command->add_option("--embeddings", args->embeddings, "write the features that the head reads, as HDF5")
+      ->type_name("FILE")
+      ->group("Output");
+  command->add_option("--batch", args->files.batch, "pictures at a time; 0 = by the model's size")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(at_least(0))
+      ->check(within(0, 65536))
+      ->group("Running");
+  add_dtype_option(*command, args->engine.dtype);
+  add_threads_option(*command);
+  command->callback([args, &run] { run = [args] { return run_classify(*args); }; });
+}
+
+}  // namespace vit::tools

@@ -1,0 +1,66 @@
+// vit eval: a model against labelled pictures.
+#include <memory>
+
+#include "datasets/dataset.h"
+#include "infer/evaluate.h"
+#include "infer/report.h"
+#include "tools/args.h"
+#include "tools/commands.h"
+#include "tools/progress.h"
+#include "tools/report.h"
+#include "vit/core/parallel.h"
+#include "vit/io/atomic_file.h"
+
+namespace vit::tools {
+namespace {
+
+struct EvalArgs {
+  std::string model, data, split, json, report;
+  EngineOptions engine;
+  EvaluateOptions options;
+};
+
+int run_eval(const EvalArgs& args) {
+  Classifier classifier = Classifier::open(args.model, args.engine);
+  const auto dataset = open_dataset(args.data);
+  Progress progress("eval");
+  EvaluateOptions options = args.options;
+  options.progress = [&progress](int64_t done, int64_t total) { progress.update(done, total); };
+  const std::string split = args.split.empty() ? default_eval_split(*dataset) : args.split;
+  const Evaluation evaluation = evaluate(classifier, *dataset, split, options);
+  progress.finish();
+  const ReportContext context{args.model, args.data, args.engine.dtype, thread_count()};
+  std::cout << report_text(evaluation, context);
+  if (!args.json.empty()) write_file_atomically(args.json, report_json_text(evaluation, context));
+  if (!args.report.empty()) write_report(args.report, evaluation, context);
+  return report_unreadable(evaluation.unreadable);
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& root, Run& run) {
+  auto* command = root.add_subcommand("eval", "Accuracy of a model on labelled pictures")->group("Commands");
+  auto args = std::make_shared<EvalArgs>();
+  command->add_option("MODEL", args->model, "model file (.h5)")->required();
+  command->add_option("DATA", args->data, "HDF5 data set or image folder")->required();
+  command->add_option("--split", args->split, "train, val or test; the default is the last of these that is there")
+      ->type_name("NAME")
+      ->group("Data");
+  command->add_option("--json", args->json, "write all figures as JSON")->type_name("FILE")->group("Output");
+  command
+      ->add_option("--report", args->report,
+                   "write report.txt, .json, .html, every answer and the confusion matrix there")
+      ->type_name("DIR")
+      ->group("Output");
+  command->add_option("--batch", args->options.batch, "pictures at a time; 0 = by the model's size")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(at_least(0))
+      ->check(within(0, 65536))
+      ->group("Running");
+  add_dtype_option(*command, args->engine.dtype);
+  add_threads_option(*command);
+  command->callback([args, &run] { run = [args] { return run_eval(*args); }; });
+}
+
+}  // namespace vit::tools

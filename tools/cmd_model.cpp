@@ -1,0 +1,112 @@
+// vit model: model files, made and described.
+#include <memory>
+
+#include "preprocess/config.h"
+#include "tools/args.h"
+#include "tools/commands.h"
+#include "tools/report.h"
+#include "vit/io/atomic_file.h"
+#include "vit/model/model_file.h"
+
+namespace vit::tools {
+namespace {
+
+struct InfoArgs {
+  std::string path;
+  bool json = false;
+};
+
+nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
+  return {{"path", path},
+          {"config", to_json(model.config)},
+          {"preprocess", model.preprocess},
+          {"class_names", model.class_names},
+          {"training", model.training},
+          {"parameters", model.layout.parameter_count()},
+          {"gflops", model.config.flops() / 1e9}};
+}
+
+void print_info(const std::string& path, const Model& model) {
+  const ModelConfig& c = model.config;
+  const auto line = [](const char* name, const std::string& text) { std::cout << pad_right(name, 13) << text << '\n'; };
+  line("file", path);
+  line("model", c.name);
+  line("picture",
+       concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens(), " tokens"));
+  line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
+  line("parameters", std::to_string(model.layout.parameter_count()));
+  line("one picture", concat(fixed(c.flops() / 1e9, 3), " GFLOP"));
+  line("classes", model.class_names.empty() ? concat(c.classes, " without names") : class_summary(model.class_names));
+  line("preprocess", model.preprocess.dump());
+  if (!model.training.is_null()) line("training", model.training.dump());
+}
+
+int run_info(const InfoArgs& args) {
+  const Model model = load_model(args.path);
+  if (args.json)
+    std::cout << json_text(info_json(args.path, model)) << '\n';
+  else
+    print_info(args.path, model);
+  return kDone;
+}
+
+void add_info(CLI::App& parent, Run& run) {
+  auto* command = parent.add_subcommand("info", "Architecture, preprocessing, classes and training of a model file");
+  auto args = std::make_shared<InfoArgs>();
+  command->add_option("MODEL", args->path, "model file (.h5)")->required();
+  command->add_flag("--json", args->json, "as JSON");
+  command->callback([args, &run] { run = [args] { return run_info(*args); }; });
+}
+
+struct InitArgs {
+  std::string preset, out;
+  int64_t classes = 0;
+  uint64_t seed = 0;
+  bool force = false;
+};
+
+int run_init(const InitArgs& args) {
+  refuse_overwrite(args.out, args.force);
+  ModelConfig config = model_preset(args.preset);
+  config.classes = args.classes;
+  Model model = make_model(config, args.seed);
+  PreprocessConfig preprocess;
+  preprocess.size = preprocess.resize_size = config.image_size;
+  model.preprocess = to_json(preprocess);
+  save_model(args.out, model);
+  std::cout << args.out << ": " << args.preset << " with " << model.layout.parameter_count()
+            << " untrained parameters\n";
+  return kDone;
+}
+
+void add_init(CLI::App& parent, Run& run) {
+  auto* command = parent.add_subcommand("init", "Write an untrained model");
+  auto args = std::make_shared<InitArgs>();
+  command->add_option("OUT", args->out, "model file to write (.h5)")->required();
+  command->add_option("--model", args->preset, "one of " + joined(model_preset_names(), ", "))
+      ->required()
+      ->type_name("PRESET")
+      ->check(one_of(model_preset_names()));
+  command->add_option("--classes", args->classes, "number of classes")
+      ->required()
+      ->type_name("N")
+      ->check(at_least(1))
+      ->check(within(1, 1 << 20));
+  command->add_option("--seed", args->seed, "of the weights")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(at_least(0));
+  command->add_flag("--force", args->force, "overwrite OUT");
+  command->callback([args, &run] { run = [args] { return run_init(*args); }; });
+}
+
+}  // namespace
+
+void add_model_command(CLI::App& root, Run& run) {
+  auto* model = root.add_subcommand("model", "Model files: info, init")->group("Commands");
+  model->require_subcommand(1);
+  add_info(*model, run);
+  add_init(*model, run);
+}
+
+}  // namespace vit::tools

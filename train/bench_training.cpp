@@ -1,0 +1,42 @@
+#include "train/bench_training.h"
+
+#include <vector>
+
+#include "train/optimizer.h"
+#include "train/train_step.h"
+#include "vit/core/error.h"
+#include "vit/core/rng.h"
+#include "vit/model/model_file.h"
+
+namespace vit {
+
+BenchResult bench_training(const ModelConfig& config, int64_t batch, double seconds) {
+  if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
+  if (config.classes < 1)
+    fail(ErrorKind::usage, "[bench] training needs a model with a head, ", config.name, " has none");
+  Model model = make_model(config, 0);
+  TrainStep step(config, batch, {.label_smoothing = 0.1f});
+  const Optimizer optimizer(model.layout, {.weight_decay = 0.05f, .clip_norm = 1});
+  OptimizerState state = optimizer.make_state();
+  ParameterBlock gradients(model.layout.block_size());
+
+  RandomStream random(0, RandomPurpose::test);
+  AlignedBuffer<float> patches(batch * config.patches() * config.patch_dim());
+  for (float& x : patches.span()) x = random.uniform(-1, 1);
+  std::vector<int32_t> labels(static_cast<std::size_t>(batch));
+  for (int32_t& label : labels) label = static_cast<int32_t>(random.below(static_cast<uint64_t>(config.classes)));
+  TrainStep::Batch inputs{.patches = {patches.data(), {batch, config.patches(), config.patch_dim()}},
+                          .labels = labels.data()};
+
+  step.pack(model.weights);
+  const BenchOptions options{.seconds = seconds, .images_per_step = batch, .flops_per_image = 3 * config.flops()};
+  return measure(options, [&] {
+    step.run(inputs, 1.0f / static_cast<float>(batch), gradients);
+    optimizer.step(1e-4f, 1, gradients, model.weights, state);
+    clear(gradients);
+    step.pack(model.weights);
+    ++inputs.step;
+  });
+}
+
+}  // namespace vit

@@ -1,0 +1,14 @@
+// Time of training steps without the data: forward, backward, clipping, AdamW and packing of the weights.
+#pragma once
+
+#include <cstdint>
+
+#include "infer/bench.h"
+#include "vit/model/config.h"
+
+namespace vit {
+
+/// Steps on `batch` pictures of noise. A step counts as three times the operations of its forward pass.
+BenchResult bench_training(const ModelConfig& config, int64_t batch, double seconds);
+
+}  // namespace vit
