@@ -40,7 +40,7 @@ cv::Mat heat_of(const AttentionMap& map, cv::Size size) {
   return heat;
 }
 
-/// The picture dimmed to gray where the model does not look, coloured where it does.
+/// The picture dark where the model does not look, bright and coloured where it does.
 cv::Mat blend(const cv::Mat& picture, const cv::Mat& heat) {
   cv::Mat bytes;
   cv::Mat colors;
@@ -51,10 +51,12 @@ cv::Mat blend(const cv::Mat& picture, const cv::Mat& heat) {
   return mixed;
 }
 
-std::string title_of(const Explanation& explanation) {
+/// Label and probability; of a long label the end is cut.
+std::string title_of(const Explanation& explanation, int width) {
   if (explanation.predictions.empty()) return "features only";
   const Prediction& best = explanation.predictions.front();
-  return best.label + "  " + percent(static_cast<double>(best.probability), 1);
+  const std::string share = "  " + percent(static_cast<double>(best.probability), 1);
+  return fit_text(best.label, kTitleSize, width - text_width(share, kTitleSize)) + share;
 }
 
 cv::Mat draw(const Explanation& explanation) {
@@ -63,8 +65,7 @@ cv::Mat draw(const Explanation& explanation) {
   const int side = picture.cols;
   cv::Mat sheet(kTitle + picture.rows + kCaption + kMargin, 2 * side + 3 * kMargin, CV_8UC3, kPaper);
   const int second = side + 2 * kMargin;
-  draw_text(sheet, fit_text(title_of(explanation), kTitleSize, sheet.cols - 2 * kMargin), {kMargin, kTitle - 11},
-            kTitleSize, kInk);
+  draw_text(sheet, title_of(explanation, 2 * side + kMargin), {kMargin, kTitle - 11}, kTitleSize, kInk);
   picture.copyTo(sheet(cv::Rect(kMargin, kTitle, side, picture.rows)));
   overlay.copyTo(sheet(cv::Rect(second, kTitle, side, picture.rows)));
   const int caption = kTitle + picture.rows + kCaption - 6;

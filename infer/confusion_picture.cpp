@@ -34,7 +34,7 @@ Layout plan(const std::vector<int64_t>& confusion, const std::vector<std::string
   Layout layout;
   layout.classes = static_cast<int>(names.size());
   layout.cell = std::clamp(kTarget / layout.classes, 1, 64);
-  if (layout.classes <= 100) layout.cell = std::max(layout.cell, 14);
+  if (layout.classes <= 100) layout.cell = std::max(layout.cell, 22);  // room for the counts
   layout.label_size = layout.cell >= 10 ? std::min(11.0, layout.cell * 0.55) : 0;
   const std::string widest = std::to_string(*std::max_element(confusion.begin(), confusion.end()));
   const double by_width = 11.0 * (layout.cell - 4) / std::max(1, text_width(widest, 11));

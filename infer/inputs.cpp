@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "datasets/natural_order.h"
 #include "preprocess/image.h"
 #include "vit/core/error.h"
 
@@ -13,17 +14,6 @@ namespace vit {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// The digits from `i` on, without leading zeros; moves `i` behind them.
-std::string_view take_number(const std::string& text, std::size_t& i) {
-  const std::size_t begin = i;
-  while (i < text.size() && is_digit(text[i])) ++i;
-  std::string_view digits = std::string_view(text).substr(begin, i - begin);
-  while (digits.size() > 1 && digits.front() == '0') digits.remove_prefix(1);
-  return digits;
-}
 
 bool is_hidden(const fs::path& path) { return path.filename().native().starts_with('.'); }
 
@@ -44,7 +34,7 @@ void add_folder(const fs::path& folder, std::vector<fs::path>& parents, std::vec
     files.push_back({folder.string(), concat("[inputs] cannot list the folder: ", error.message())});
     return;
   }
-  std::sort(names.begin(), names.end(), natural_order);
+  std::sort(names.begin(), names.end(), natural_less);
   parents.push_back(fs::canonical(folder, error));
   for (const std::string& name : names) {
     const fs::path path = folder / name;
@@ -76,7 +66,7 @@ std::vector<std::string> glob_matches(const std::string& pattern) {
   std::vector<std::string> matches;
   for (std::size_t i = 0; rc == 0 && i < found.gl_pathc; ++i) matches.emplace_back(found.gl_pathv[i]);
   globfree(&found);
-  std::sort(matches.begin(), matches.end(), natural_order);
+  std::sort(matches.begin(), matches.end(), natural_less);
   return matches;
 }
 
@@ -101,25 +91,6 @@ void add_argument(const std::string& argument, std::vector<InputFile>& files) {
 }
 
 }  // namespace
-
-bool natural_order(const std::string& a, const std::string& b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (is_digit(a[i]) && is_digit(b[j])) {
-      const std::string_view x = take_number(a, i);
-      const std::string_view y = take_number(b, j);
-      if (x.size() != y.size()) return x.size() < y.size();
-      if (x != y) return x < y;
-    } else {
-      if (a[i] != b[j]) return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[j]);
-      ++i;
-      ++j;
-    }
-  }
-  if (i < a.size() || j < b.size()) return j < b.size();
-  return a < b;  // "01" and "1"
-}
 
 std::vector<InputFile> expand_inputs(const std::vector<std::string>& arguments) {
   if (arguments.empty()) fail(ErrorKind::usage, "[inputs] needs at least one picture, folder or pattern, has none");

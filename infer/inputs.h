@@ -19,7 +19,4 @@ struct InputFile {
 /// folder without pictures.
 std::vector<InputFile> expand_inputs(const std::vector<std::string>& arguments);
 
-/// Order by text in which runs of digits count as numbers; no two different texts are equal.
-bool natural_order(const std::string& a, const std::string& b);
-
 }  // namespace vit

@@ -60,7 +60,7 @@ std::vector<unsigned char> encode_png(const cv::Mat& bgr) {
   std::vector<unsigned char> bytes;
   bool encoded = false;
   try {
-    encoded = cv::imencode(".png", bgr, bytes);
+    encoded = cv::imencode(".png", bgr, bytes, {cv::IMWRITE_PNG_COMPRESSION, 9});
   } catch (const cv::Exception& error) {
     fail(ErrorKind::internal, "[picture] cannot be encoded as PNG: ", error.err);
   }

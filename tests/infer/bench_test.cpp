@@ -1,0 +1,58 @@
+#include "infer/bench.h"
+
+#include <gtest/gtest.h>
+
+#include "vit/core/error.h"
+
+namespace vit {
+namespace {
+
+TEST(Percentile, IsTheNearestRank) {
+  // The example that textbooks give for the nearest-rank method.
+  const std::vector<double> values{50, 15, 40, 20, 35};
+  EXPECT_EQ(percentile(values, 5), 15);
+  EXPECT_EQ(percentile(values, 30), 20);
+  EXPECT_EQ(percentile(values, 40), 20);
+  EXPECT_EQ(percentile(values, 50), 35);
+  EXPECT_EQ(percentile(values, 100), 50);
+  EXPECT_EQ(percentile({7}, 99), 7);
+  EXPECT_THROW(percentile({}, 50), Error);
+}
+
+TEST(Measure, CountsStepsWithoutWarmUp) {
+  BenchOptions options;
+  options.seconds = 0;
+  options.warmup_steps = 3;
+  options.images_per_step = 4;
+  options.flops_per_image = 1e9;
+  int calls = 0;
+  const BenchResult result = measure(options, [&] { ++calls; });
+  EXPECT_EQ(calls, 4);
+  EXPECT_EQ(result.steps, 1);
+  EXPECT_GT(result.images_per_second, 0);
+  EXPECT_DOUBLE_EQ(result.gflops, result.images_per_second);
+  EXPECT_LE(result.p50_ms, result.p99_ms);
+  EXPECT_GT(result.peak_rss_mb, 0);
+}
+
+TEST(BenchJson, HasTheFieldsOfTheContract) {
+  BenchResult result;
+  result.images_per_second = 100;
+  result.p50_ms = 1;
+  result.p95_ms = 2;
+  result.p99_ms = 3;
+  result.gflops = 5;
+  result.peak_rss_mb = 64;
+  BenchContext context;
+  context.model = "vit_tiny_patch16_224";
+  context.batch = 16;
+  context.threads = 2;
+  context.peak_gflops = 10;
+  EXPECT_EQ(bench_json(result, context).dump(),
+            R"({"model":"vit_tiny_patch16_224","dtype":"fp32","batch":16,"threads":2,"train":false,)"
+            R"("images_per_second":100.0,"latency_ms":{"p50":1.0,"p95":2.0,"p99":3.0},"gflops":5.0,)"
+            R"("peak_gflops":10.0,"peak_rss_mb":64.0})");
+}
+
+}  // namespace
+}  // namespace vit

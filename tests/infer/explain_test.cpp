@@ -1,0 +1,88 @@
+#include "infer/explain.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numeric>
+#include <opencv2/imgcodecs.hpp>
+
+#include "infer/attention_overlay.h"
+#include "tests/infer/small_model.h"
+#include "tests/support/temp_dir.h"
+#include "vit/core/error.h"
+
+namespace vit {
+namespace {
+
+const std::vector<std::string> kNames{"cat", "dog", "eel"};
+
+TEST(Explain, GivesTheAnswerOfClassifyAndSharesOfThePatches) {
+  for (const Pooling pooling : {Pooling::class_token, Pooling::mean}) {
+    Classifier classifier(test::small_model(kNames, pooling));
+    const Image image = image_from_bgr(test::random_picture(40, 24, 3));
+    const auto want = classifier.classify(image, {.top_k = 3});
+    for (const AttentionMethod method : {AttentionMethod::last_layer, AttentionMethod::rollout}) {
+      const Explanation explanation = explain(classifier, image, method);
+      ASSERT_EQ(explanation.predictions.size(), 3u);
+      EXPECT_EQ(explanation.predictions[0].index, want[0].index);
+      EXPECT_NEAR(explanation.predictions[0].probability, want[0].probability, 1e-5);
+      EXPECT_EQ(explanation.view.width, 16);
+      EXPECT_EQ(explanation.view.height, 16);
+      EXPECT_EQ(explanation.map.grid, 2);
+      ASSERT_EQ(explanation.map.shares.size(), 4u);
+      EXPECT_NEAR(std::accumulate(explanation.map.shares.begin(), explanation.map.shares.end(), 0.0), 1, 1e-6);
+    }
+  }
+}
+
+TEST(Explain, RuleThatResizesBeforeItCropsIsAppliedOnce) {
+  Model model = test::small_model(kNames);
+  model.preprocess["resize_size"] = 24;
+  Classifier classifier(std::move(model));
+  const Image image = image_from_bgr(test::random_picture(40, 30, 4));
+  const auto want = classifier.classify(image, {.top_k = 1});
+  const Explanation explanation = explain(classifier, image, AttentionMethod::last_layer);
+  EXPECT_EQ(explanation.predictions[0].probability, want[0].probability);
+}
+
+Explanation lit_corner() {
+  Explanation explanation;
+  explanation.view = image_from_bgr(cv::Mat(16, 16, CV_8UC3, cv::Scalar(90, 120, 150)));
+  explanation.predictions = {{"cat", 0, 0.5f}};
+  explanation.map = {2, {0.7f, 0.1f, 0.1f, 0.1f}};
+  return explanation;
+}
+
+int brightness(const Image& picture, int64_t x, int64_t y) {
+  const uint8_t* rgb = picture.pixels.data() + 3 * (y * picture.width + x);
+  return rgb[0] + rgb[1] + rgb[2];
+}
+
+TEST(AttentionOverlay, LeavesTheViewAndLightsThePatch) {
+  const Image picture = draw_attention(lit_corner());
+  EXPECT_EQ(picture.width, 2 * 224 + 3 * 12);
+  EXPECT_EQ(brightness(picture, 12 + 112, 34 + 112), 90 + 120 + 150);  // the view, unchanged
+  const int64_t overlay = 2 * 12 + 224;
+  EXPECT_GT(brightness(picture, overlay + 30, 34 + 30), brightness(picture, overlay + 190, 34 + 190) + 100);
+}
+
+TEST(AttentionOverlay, EvenMapIsDrawn) {
+  Explanation explanation = lit_corner();
+  explanation.map.shares.assign(4, 0.25f);
+  explanation.predictions[0].label = std::string(300, 'x') + "\n\xc3\xa9";
+  EXPECT_GT(draw_attention(explanation).width, 0);
+}
+
+TEST(AttentionOverlay, FileIsAPngOrNotThere) {
+  test::TempDir dir;
+  save_attention(dir / "a.png", lit_corner());
+  const cv::Mat read = cv::imread((dir / "a.png").string());
+  const Image drawn = draw_attention(lit_corner());
+  ASSERT_EQ(read.cols, drawn.width);
+  ASSERT_EQ(read.rows, drawn.height);
+  EXPECT_EQ(image_from_bgr(read).pixels, drawn.pixels);
+  EXPECT_THROW(save_attention(dir / "no/such/folder/a.png", lit_corner()), Error);
+}
+
+}  // namespace
+}  // namespace vit
