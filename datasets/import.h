@@ -7,20 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "datasets/folder_layout.h"
 #include "preprocess/config.h"
 
 namespace vit {
 
 enum class SourceFormat { automatic, folder, cifar10, cifar100, mnist };
-enum class ClassOrder { natural, plain };  // "10" after "9", or byte order
 
 struct ImportOptions {
   SourceFormat format = SourceFormat::automatic;
-  int64_t size = 0;             // pixels of size x size; 0 = keep, all pictures must then have one size
+  int64_t size = 0;  // pixels of size x size; 0 = keep, all pictures must then have one size
   Interpolation interpolation = Interpolation::bicubic;
   ResizeRule rule = ResizeRule::shorter_side;
-  bool encoded = false;         // keep the original bytes of each file
-  double val_fraction = 0.1;    // of train, stratified, where the source has no val; 0 = none
+  bool encoded = false;       // keep the original bytes of each file
+  double val_fraction = 0.1;  // of train, stratified, where the source has no val; 0 = none
   uint64_t seed = 0;
   ClassOrder class_order = ClassOrder::natural;
   bool force = false;

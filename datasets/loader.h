@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/dataset.h"
+#include "datasets/sampler.h"
 #include "preprocess/pipeline.h"
 #include "vit/core/buffer.h"
 
@@ -21,21 +22,21 @@ struct UnreadableImage {
 
 /// Pictures that cannot be read are left out of the batch, never replaced, and listed.
 struct Batch {
-  int64_t size = 0;                  // B, readable pictures
-  AlignedBuffer<float> patches;      // [B, patches, 3*P*P], room for the full batch
-  std::vector<int32_t> labels;       // [B]
-  std::vector<int64_t> indices;      // [B] in the split
+  int64_t size = 0;              // B, readable pictures
+  AlignedBuffer<float> patches;  // [B, patches, 3*P*P], room for the full batch
+  std::vector<int32_t> labels;   // [B]
+  std::vector<int64_t> indices;  // [B] in the split
   std::vector<UnreadableImage> unreadable;
 };
 
 struct LoaderOptions {
   int64_t batch = 128;
-  int64_t ahead = 3;                 // batches prepared in advance
-  bool shuffle = false;              // a permutation by (seed, epoch)
-  bool drop_last = false;            // leave out a last batch that is not full
+  int64_t ahead = 3;       // batches prepared in advance
+  bool shuffle = false;    // a permutation by (seed, epoch)
+  bool drop_last = false;  // leave out a last batch that is not full
   uint64_t seed = 0;
-  int64_t epoch = 0;                 // augmentation is keyed by (seed, epoch, sample)
-  int64_t first_batch = 0;           // start in the middle (resume)
+  int64_t epoch = 0;        // augmentation is keyed by (seed, epoch, sample)
+  int64_t first_batch = 0;  // start in the middle (resume)
   std::optional<AugmentConfig> augmentation;
 };
 
@@ -45,16 +46,15 @@ class Loader {
   Loader(std::shared_ptr<const Split> split, const Pipeline& pipeline, const LoaderOptions& options);
   ~Loader();
 
+  /// Of the whole pass, those before first_batch too.
   int64_t batches() const;
-  /// The next batch, or null after the last. The batch is valid until the next call; its memory is reused.
+  /// The next batch, or null after the last. The batch is valid until the next call; its memory is reused. It may be
+  /// of size 0, when none of its pictures can be read. Rethrows what went wrong beside the model.
   const Batch* next();
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// The order of one epoch: a permutation of [0, count) by (seed, epoch).
-std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
 
 }  // namespace vit

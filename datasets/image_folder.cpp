@@ -1,0 +1,125 @@
+#include "datasets/image_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "datasets/entry_source.h"
+#include "preprocess/codec/inspect.h"
+#include "vit/core/error.h"
+#include "vit/core/parallel.h"
+#include "vit/io/atomic_file.h"
+
+namespace vit {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FolderSplit : public Split {
+ public:
+  explicit FolderSplit(fs::path root) : root_(std::move(root)) {}
+
+  void add(std::string path, int32_t label) {
+    paths_.push_back(std::move(path));
+    labels_.push_back(label);
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
+  int32_t label(int64_t index) const override { return labels_.at(static_cast<size_t>(index)); }
+  std::string path(int64_t index) const override { return (root_ / paths_.at(static_cast<size_t>(index))).string(); }
+  Image image(int64_t index) const override { return read_image(path(index)); }
+
+ private:
+  fs::path root_;
+  std::vector<std::string> paths_;
+  std::vector<int32_t> labels_;
+};
+
+constexpr int64_t kUnknown = -1;
+
+/// Side of the picture by its header, 0 when it is not square, kUnknown when it cannot be read.
+int64_t square_side(const std::string& path) {
+  try {
+    const DecodeLimits limits;
+    const std::string content = read_file(path, limits.max_bytes);
+    const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(content.data()), content.size());
+    const codec::FileInfo info = codec::inspect(bytes, path, limits);
+    return info.width == info.height ? info.width : 0;
+  } catch (const Error&) {
+    return kUnknown;
+  }
+}
+
+class ImageFolder : public Dataset {
+ public:
+  ImageFolder(const fs::path& root, ClassOrder order) {
+    std::vector<std::string> paths = list_folder(root);
+    FolderLayout layout = find_layout(paths, order, root.string());
+    warn_of_unplaced(layout, root.string());
+    class_names_ = std::move(layout.class_names);
+    std::stable_sort(layout.pictures.begin(), layout.pictures.end(),
+                     [](const PictureFile& a, const PictureFile& b) { return a.label < b.label; });
+    for (const PictureFile& picture : layout.pictures) {
+      std::shared_ptr<FolderSplit>& split = splits_[static_cast<size_t>(picture.split)];
+      if (!split) split = std::make_shared<FolderSplit>(root);
+      split->add(std::move(paths[picture.path]), picture.label);
+    }
+  }
+
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+
+  std::vector<std::string> split_names() const override {
+    std::vector<std::string> names;
+    for (size_t s = 0; s < splits_.size(); ++s)
+      if (splits_[s]) names.emplace_back(kSplitNames[s]);
+    return names;
+  }
+
+  std::shared_ptr<const Split> split(const std::string& name) const override {
+    const auto found = std::find(std::begin(kSplitNames), std::end(kSplitNames), name);
+    return found == std::end(kSplitNames) ? nullptr : splits_[static_cast<size_t>(found - std::begin(kSplitNames))];
+  }
+
+  nlohmann::json preprocess() const override { return nullptr; }
+  std::string checksum(const std::string&) const override { return {}; }
+
+  int64_t image_size() const override {
+    std::call_once(sized_, [this] { image_size_ = common_side(); });
+    return image_size_;
+  }
+
+ private:
+  int64_t common_side() const {
+    constexpr size_t kSample = 2000;
+    std::vector<std::string> paths;
+    for (const auto& split : splits_)
+      for (int64_t i = 0; split && i < split->size(); ++i) paths.push_back(split->path(i));
+    const size_t sample = std::min(kSample, paths.size());
+    std::atomic<int64_t> common = kUnknown;
+    parallel_for(static_cast<int64_t>(sample), 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end && common != 0; ++i) {
+        const int64_t side = square_side(paths[static_cast<size_t>(i) * paths.size() / sample]);
+        int64_t before = kUnknown;
+        if (side != kUnknown && !common.compare_exchange_strong(before, side) && before != side) common = 0;
+      }
+    });
+    return std::max<int64_t>(0, common);
+  }
+
+  std::vector<std::string> class_names_;
+  std::array<std::shared_ptr<FolderSplit>, std::size(kSplitNames)> splits_;
+  mutable std::once_flag sized_;
+  mutable int64_t image_size_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<const Dataset> open_image_folder(const fs::path& root, ClassOrder order) {
+  return std::make_shared<ImageFolder>(root, order);
+}
+
+}  // namespace vit

@@ -1,0 +1,19 @@
+// A folder of pictures as a data set, read from its files whenever a picture is wanted.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "datasets/dataset.h"
+#include "datasets/folder_layout.h"
+
+namespace vit {
+
+/// Class folders, or train, val and test above them (see find_layout). Each split is in order of class, then of path
+/// in natural order. A picture that cannot be read is noticed when it is asked for. The result has no preprocess and
+/// no checksum; its image_size looks at the headers of up to 2000 pictures, spread evenly, at the first call.
+/// Throws Error: io for a folder that cannot be read, data when there are no pictures in class folders.
+std::shared_ptr<const Dataset> open_image_folder(const std::filesystem::path& root,
+                                                 ClassOrder order = ClassOrder::natural);
+
+}  // namespace vit
