@@ -22,7 +22,7 @@ struct Epilogue {
 struct GemmOptions {
   bool transpose_a = false;
   bool transpose_b = false;
-  Epilogue epilogue;
+  Epilogue epilogue = {};
 };
 void gemm(TensorView<const float> a, TensorView<const float> b, TensorView<float> c, const GemmOptions& options = {});
 

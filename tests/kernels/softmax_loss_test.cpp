@@ -1,0 +1,127 @@
+#include "vit/kernels/softmax_loss.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tests/support/guarded_matrix.h"
+#include "tests/support/tolerance.h"
+
+namespace vit {
+namespace {
+
+using test::expect_close;
+using test::GuardedMatrix;
+using test::kExact;
+using test::kFp32;
+using test::kFp32Elementwise;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+std::vector<double> log_softmax(const GuardedMatrix& x, int64_t row) {
+  double largest = -HUGE_VAL, sum = 0;
+  for (int64_t c = 0; c < x.cols(); ++c) largest = std::max(largest, double{x(row, c)});
+  for (int64_t c = 0; c < x.cols(); ++c) sum += std::exp(double{x(row, c)} - largest);
+  std::vector<double> result;
+  for (int64_t c = 0; c < x.cols(); ++c) result.push_back(double{x(row, c)} - largest - std::log(sum));
+  return result;
+}
+
+const int64_t kClasses[] = {1, 2, 3, 10, 15, 16, 17, 33, 100, 1000};
+
+TEST(Softmax, MatchesTheDefinition) {
+  for (int64_t classes : kClasses)
+    for (float spread : {1.0f, 30.0f}) {
+      const auto x = GuardedMatrix::random(7, classes, 3, 1, spread);
+      GuardedMatrix p(7, classes, 5), in_place = x;
+      softmax_forward(x.view(), p.view());
+      softmax_forward(in_place.view(), in_place.view());
+      std::vector<double> want;
+      for (int64_t r = 0; r < 7; ++r)
+        for (double v : log_softmax(x, r)) want.push_back(std::exp(v));
+      expect_close(p.values(), want, kFp32Elementwise);
+      expect_close(in_place.values(), p.values(), kExact);
+      EXPECT_TRUE(p.intact() && in_place.intact());
+    }
+}
+
+TEST(Softmax, LargeAndMaskedLogits) {
+  GuardedMatrix x(5, 20), p(5, 20);
+  x.fill(0);
+  for (int64_t c = 0; c < 20; ++c) {
+    x(0, c) = 1e30f;
+    x(1, c) = c == 3 ? 0 : -kInfinity;
+  }
+  x(2, 18) = kNan;
+  x(3, 2) = kInfinity;
+  softmax_forward(x.view(), p.view());
+  for (int64_t c = 0; c < 20; ++c) {
+    EXPECT_FLOAT_EQ(p(0, c), 0.05f);
+    EXPECT_EQ(p(1, c), c == 3 ? 1.0f : 0.0f);
+    EXPECT_TRUE(std::isnan(p(2, c)));
+    EXPECT_FLOAT_EQ(p(4, c), 0.05f);
+  }
+  EXPECT_TRUE(std::isnan(p(3, 2)));  // as torch.softmax: inf - inf
+}
+
+TEST(CrossEntropy, MatchesTheDefinition) {
+  for (int64_t classes : kClasses)
+    for (float smoothing : {0.0f, 0.1f}) {
+      const auto logits = GuardedMatrix::random(6, classes, 2, 1, 5);
+      std::vector<int32_t> labels;
+      for (int32_t r = 0; r < 6; ++r) labels.push_back(r * 7 % static_cast<int32_t>(classes));
+      GuardedMatrix losses(1, 6), dlogits(6, classes, 1), in_place = logits, same_losses(1, 6);
+      cross_entropy(logits.view(), labels.data(), smoothing, 0.25f, losses.data(), dlogits.view());
+      cross_entropy(in_place.view(), labels.data(), smoothing, 0.25f, same_losses.data(), in_place.view());
+      const auto s = double{smoothing}, n = static_cast<double>(classes);
+      std::vector<double> want_losses, want;
+      for (int64_t r = 0; r < 6; ++r) {
+        const auto logp = log_softmax(logits, r);
+        double loss = 0;
+        for (int64_t c = 0; c < classes; ++c) {
+          const double target = (c == labels[static_cast<std::size_t>(r)] ? 1 - s : 0.0) + s / n;
+          loss -= target * logp[static_cast<std::size_t>(c)];
+          want.push_back(0.25 * (std::exp(logp[static_cast<std::size_t>(c)]) - target));
+        }
+        want_losses.push_back(loss);
+      }
+      expect_close(losses.values(), want_losses, kFp32);
+      expect_close(dlogits.values(), want, kFp32Elementwise);
+      expect_close(same_losses.values(), losses.values(), kExact);
+      expect_close(in_place.values(), dlogits.values(), kExact);
+      EXPECT_TRUE(losses.intact() && dlogits.intact());
+    }
+}
+
+// torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.]]), torch.tensor([0]), label_smoothing=0.1)
+TEST(CrossEntropy, PublishedFunctionAgrees) {
+  const float logits[] = {1, 2, 3};
+  const int32_t label = 0;
+  float plain = 0, smoothed = 0;
+  cross_entropy({logits, {1, 3}}, &label, 0, 1, &plain, {});
+  cross_entropy({logits, {1, 3}}, &label, 0.1f, 1, &smoothed, {});
+  EXPECT_FLOAT_EQ(plain, 2.4076059f);
+  EXPECT_FLOAT_EQ(smoothed, 2.3076059f);
+}
+
+TEST(CrossEntropy, NotANumberSpreadsToItsRowOnly) {
+  auto logits = GuardedMatrix::random(2, 18, 0, 1);
+  logits(0, 17) = kNan;
+  const int32_t labels[] = {1, 1};
+  GuardedMatrix losses(1, 2), dlogits(2, 18);
+  cross_entropy(logits.view(), labels, 0, 1, losses.data(), dlogits.view());
+  EXPECT_TRUE(std::isnan(losses(0, 0)) && std::isnan(dlogits(0, 0)));
+  EXPECT_TRUE(std::isfinite(losses(0, 1)) && std::isfinite(dlogits(1, 0)));
+}
+
+TEST(CrossEntropy, LabelOutOfRangeIsAnError) {
+  const auto logits = GuardedMatrix::random(1, 4, 0, 1);
+  GuardedMatrix losses(1, 1);
+  for (int32_t label : {-1, 4}) EXPECT_THROW(cross_entropy(logits.view(), &label, 0, 1, losses.data(), {}), Error);
+}
+
+}  // namespace
+}  // namespace vit
