@@ -84,6 +84,9 @@ class ChunkReader {
 
   int64_t rows() const;
   int64_t row_bytes() const;
+  /// Reads that start at multiples of this many rows do the least work; 0 when reads of threads wait for each other,
+  /// because the chunks are compressed, say.
+  int64_t rows_per_chunk() const;
   /// One row; thread-safe.
   void read_row(int64_t row, std::span<uint8_t> out) const;
   /// Rows [begin, begin + count); thread-safe.

@@ -156,6 +156,7 @@ ChunkReader::ChunkReader(ChunkReader&&) noexcept = default;
 
 int64_t ChunkReader::rows() const { return impl_->rows; }
 int64_t ChunkReader::row_bytes() const { return impl_->row_bytes; }
+int64_t ChunkReader::rows_per_chunk() const { return impl_->places.empty() ? 0 : impl_->rows_per_chunk; }
 
 void ChunkReader::read_row(int64_t row, std::span<uint8_t> out) const { read_rows(row, 1, out); }
 
