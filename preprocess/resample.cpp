@@ -3,7 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
@@ -55,8 +62,6 @@ struct Taps {
 
   int64_t size() const { return std::ssize(first); }
   const int32_t* weight(int64_t i) const { return weights.data() + i * stride; }
-  int64_t source_begin() const { return first.front(); }
-  int64_t source_end() const { return first.back() + count.back(); }
 };
 
 int32_t fixed_point(double weight) {
@@ -72,7 +77,7 @@ Taps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count, con
   const double support = filter.support * stretch;
   const double inverse_stretch = 1.0 / stretch;
   Taps taps;
-  taps.stride = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
+  taps.stride = static_cast<int64_t>(std::ceil(support)) * 2 + 2;  // even: taps are read in pairs
   taps.first.reserve(static_cast<size_t>(count));
   taps.count.reserve(static_cast<size_t>(count));
   taps.weights.assign(static_cast<size_t>(count * taps.stride), 0);
@@ -98,129 +103,190 @@ Taps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count, con
   return taps;
 }
 
-// ---- The two passes. Their bodies are compiled twice: for any processor, and for AVX2, which multiplies eight
-// 32-bit integers at once.
+// ---- The two passes, for any processor and for AVX2, which multiplies eight 32-bit integers at once.
 
-#define VIT_INLINE [[gnu::always_inline]] inline
+constexpr int64_t kOverread = 8;  // bytes behind the end of its row that resample_row may touch
 
-VIT_INLINE uint8_t to_pixel(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
+uint8_t to_pixel(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
 
-/// One row of RGB; reads one byte behind the row's last pixel.
-VIT_INLINE void resample_row_body(const uint8_t* source, const Taps& taps, uint8_t* out) {
-  using Bytes = uint8_t __attribute__((vector_size(4)));  // one pixel and the next one's red, which nobody looks at
-  using Sums = int32_t __attribute__((vector_size(16)));
-  for (int64_t i = 0, n = taps.size(); i < n; ++i) {
+/// One row of RGB.
+void resample_row_any(const uint8_t* source, const Taps& taps, uint8_t* out) {
+  for (int64_t i = 0, n = taps.size(); i < n; ++i, out += 3) {
     const int32_t* weight = taps.weight(i);
     const uint8_t* pixel = source + int64_t{taps.first[static_cast<size_t>(i)]} * 3;
-    Sums sums = {kHalf, kHalf, kHalf, kHalf};
-    for (int32_t t = 0, count = taps.count[static_cast<size_t>(i)]; t < count; ++t) {
-      Bytes bytes;
-      std::memcpy(&bytes, pixel + t * 3, sizeof(bytes));
-      sums += __builtin_convertvector(bytes, Sums) * weight[t];
+    int32_t red = kHalf, green = kHalf, blue = kHalf;
+    for (int32_t t = 0, count = taps.count[static_cast<size_t>(i)]; t < count; ++t, pixel += 3) {
+      red += pixel[0] * weight[t];
+      green += pixel[1] * weight[t];
+      blue += pixel[2] * weight[t];
     }
-    for (int c = 0; c < 3; ++c) out[i * 3 + c] = to_pixel(sums[c]);
+    out[0] = to_pixel(red);
+    out[1] = to_pixel(green);
+    out[2] = to_pixel(blue);
   }
 }
 
-/// out[x] = weighted sum of `count` rows, `row_bytes` apart.
-VIT_INLINE void blend_rows_body(const uint8_t* rows, int64_t row_bytes, const int32_t* weight, int32_t count,
-                                uint8_t* out) {
+/// out[x] = weighted sum of row[x] over `count` rows, `stride` bytes apart.
+[[gnu::always_inline]] inline void blend_rows_body(const uint8_t* rows, int64_t stride, const int32_t* weight,
+                                                   int32_t count, std::span<uint8_t> out) {
   constexpr int64_t kBlock = 64;
+  const int64_t row_bytes = std::ssize(out);
   for (int64_t begin = 0; begin < row_bytes; begin += kBlock) {
     const int64_t n = std::min(kBlock, row_bytes - begin);
     int32_t sums[kBlock];
     std::fill_n(sums, kBlock, kHalf);
     for (int32_t t = 0; t < count; ++t) {
-      const uint8_t* row = rows + t * row_bytes + begin;
+      const uint8_t* row = rows + t * stride + begin;
       const int32_t w = weight[t];
       if (n == kBlock) {
-        for (int64_t x = 0; x < kBlock; ++x) sums[x] += row[x] * w;
+        for (int64_t i = 0; i < kBlock; ++i) sums[i] += row[i] * w;
       } else {
-        for (int64_t x = 0; x < n; ++x) sums[x] += row[x] * w;
+        for (int64_t i = 0; i < n; ++i) sums[i] += row[i] * w;
       }
     }
-    for (int64_t x = 0; x < n; ++x) out[begin + x] = to_pixel(sums[x]);
+    for (int64_t i = 0; i < n; ++i) {
+      out[static_cast<size_t>(begin + i)] = static_cast<uint8_t>(std::clamp(sums[i] >> kWeightBits, 0, 255));
+    }
   }
+}
+
+void blend_rows_any(const uint8_t* rows, int64_t stride, const int32_t* weight, int32_t count, std::span<uint8_t> out) {
+  blend_rows_body(rows, stride, weight, count, out);
 }
 
 struct Passes {
-  void (*resample_row)(const uint8_t* source, const Taps& taps, uint8_t* out);
-  void (*blend_rows)(const uint8_t* rows, int64_t row_bytes, const int32_t* weight, int32_t count, uint8_t* out);
+  void (*resample_row)(const uint8_t* source, const Taps& taps, uint8_t* out) = resample_row_any;
+  void (*blend_rows)(const uint8_t* rows, int64_t stride, const int32_t* weight, int32_t count,
+                     std::span<uint8_t> out) = blend_rows_any;
 };
 
-constexpr Passes kBaseline = {
-    [](const uint8_t* source, const Taps& taps, uint8_t* out) { resample_row_body(source, taps, out); },
-    [](const uint8_t* rows, int64_t row_bytes, const int32_t* weight, int32_t count, uint8_t* out) {
-      blend_rows_body(rows, row_bytes, weight, count, out);
-    }};
-
 #if defined(__x86_64__)
+/// Two taps a step: red, green, blue and a zero of both pixels side by side. An odd last tap has a neighbour of
+/// weight zero.
 [[gnu::target("avx2")]] void resample_row_avx2(const uint8_t* source, const Taps& taps, uint8_t* out) {
-  resample_row_body(source, taps, out);
+  const __m256i spread = _mm256_setr_epi8(0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1, -1,  //
+                                          3, -1, -1, -1, 4, -1, -1, -1, 5, -1, -1, -1, -1, -1, -1, -1);
+  const __m256i pair = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
+  for (int64_t i = 0, n = taps.size(); i < n; ++i, out += 3) {
+    const int32_t* weight = taps.weight(i);
+    const uint8_t* pixel = source + int64_t{taps.first[static_cast<size_t>(i)]} * 3;
+    __m256i sums = _mm256_setr_epi32(kHalf, kHalf, kHalf, kHalf, 0, 0, 0, 0);
+    for (int32_t t = 0, count = taps.count[static_cast<size_t>(i)]; t < count; t += 2, pixel += 6, weight += 2) {
+      int64_t bytes = 0, weights = 0;
+      std::memcpy(&bytes, pixel, sizeof(bytes));
+      std::memcpy(&weights, weight, sizeof(weights));
+      const __m256i pixels = _mm256_shuffle_epi8(_mm256_set1_epi64x(bytes), spread);
+      const __m256i factors = _mm256_permutevar8x32_epi32(_mm256_set1_epi64x(weights), pair);
+      sums = _mm256_add_epi32(sums, _mm256_mullo_epi32(pixels, factors));
+    }
+    const __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    const __m128i words = _mm_packs_epi32(_mm_srai_epi32(sum, kWeightBits), _mm_setzero_si128());
+    const int32_t rgb = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));  // the packs clamp
+    std::memcpy(out, &rgb, 3);
+  }
 }
-[[gnu::target("avx2")]] void blend_rows_avx2(const uint8_t* rows, int64_t row_bytes, const int32_t* weight,
-                                             int32_t count, uint8_t* out) {
-  blend_rows_body(rows, row_bytes, weight, count, out);
+
+[[gnu::target("avx2")]] void blend_rows_avx2(const uint8_t* rows, int64_t stride, const int32_t* weight, int32_t count,
+                                             std::span<uint8_t> out) {
+  blend_rows_body(rows, stride, weight, count, out);
 }
-Passes passes() { return active_isa() >= Isa::avx2 ? Passes{resample_row_avx2, blend_rows_avx2} : kBaseline; }
+
+Passes passes() { return active_isa() >= Isa::avx2 ? Passes{resample_row_avx2, blend_rows_avx2} : Passes{}; }
 #else
-Passes passes() { return kBaseline; }
+Passes passes() { return {}; }
 #endif
 
-/// Columns of `taps`, rows [top, top + height) of the source.
-Image horizontal_pass(const Image& image, const Taps& taps, int64_t top, int64_t height) {
-  const auto resample_row = passes().resample_row;
-  Image out{taps.size(), height, std::vector<uint8_t>(static_cast<size_t>(taps.size() * height * 3))};
-  for (int64_t y = 0; y < height; ++y) {
-    const uint8_t* row = image.pixels.data() + (top + y) * image.width * 3;
+// ---- Pictures
+
+/// A part of a picture that someone else owns.
+struct View {
+  const uint8_t* data;  // of the first pixel
+  int64_t width, height;
+  int64_t stride;      // bytes from row to row
+  const uint8_t* end;  // of the memory
+
+  const uint8_t* row(int64_t y) const { return data + y * stride; }
+};
+
+View view_of(const Image& image) {
+  return {image.pixels.data(), image.width, image.height, image.width * 3, image.pixels.data() + image.pixels.size()};
+}
+
+View part_of(const View& view, const Window& window) {
+  return {view.row(window.top) + window.left * 3, window.width, window.height, view.stride, view.end};
+}
+
+Image image_of(int64_t width, int64_t height) {
+  return {width, height, std::vector<uint8_t>(static_cast<size_t>(width * height * 3))};
+}
+
+Image copy_of(const View& view) {
+  Image out = image_of(view.width, view.height);
+  for (int64_t y = 0; y < view.height; ++y) {
+    std::copy_n(view.row(y), view.width * 3, out.pixels.data() + y * view.width * 3);
+  }
+  return out;
+}
+
+Image horizontal_pass(const View& view, const Taps& taps) {
+  const Passes pass = passes();
+  Image out = image_of(taps.size(), view.height);
+  for (int64_t y = 0; y < view.height; ++y) {
+    const uint8_t* row = view.row(y);
     std::vector<uint8_t> padded;
-    if (top + y == image.height - 1) {  // no byte follows the picture's last pixel
-      padded.assign(row, row + image.width * 3);
-      padded.push_back(0);
+    if (view.end - row < view.width * 3 + kOverread) {  // nothing may follow the picture's last pixel
+      padded.assign(row, row + view.width * 3);
+      padded.resize(padded.size() + kOverread);
       row = padded.data();
     }
-    resample_row(row, taps, out.pixels.data() + y * out.width * 3);
+    pass.resample_row(row, taps, out.pixels.data() + y * out.width * 3);
   }
   return out;
 }
 
-/// Rows of `taps`; the image begins with row `top` of what the taps count in.
-Image vertical_pass(const Image& image, const Taps& taps, int64_t top) {
-  const auto blend_rows = passes().blend_rows;
-  const int64_t row_bytes = image.width * 3;
-  Image out{image.width, taps.size(), std::vector<uint8_t>(static_cast<size_t>(row_bytes * taps.size()))};
+Image vertical_pass(const View& view, const Taps& taps) {
+  const Passes pass = passes();
+  Image out = image_of(view.width, taps.size());
   for (int64_t y = 0; y < out.height; ++y) {
-    const int64_t first = taps.first[static_cast<size_t>(y)] - top;
-    blend_rows(image.pixels.data() + first * row_bytes, row_bytes, taps.weight(y), taps.count[static_cast<size_t>(y)],
-               out.pixels.data() + y * row_bytes);
+    const auto i = static_cast<size_t>(y);
+    pass.blend_rows(view.row(taps.first[i]), view.stride, taps.weight(y), taps.count[i],
+                    {out.pixels.data() + y * out.width * 3, static_cast<size_t>(out.width * 3)});
   }
   return out;
 }
 
-Image crop(const Image& image, const Window& window) {
-  Image out{window.width, window.height, std::vector<uint8_t>(static_cast<size_t>(window.width * window.height * 3))};
-  for (int64_t y = 0; y < window.height; ++y) {
-    const uint8_t* row = image.pixels.data() + ((window.top + y) * image.width + window.left) * 3;
-    std::copy_n(row, window.width * 3, out.pixels.data() + y * window.width * 3);
-  }
-  return out;
+/// Which source samples an axis needs, and its taps counted from the first of them; without taps when the axis keeps
+/// its length.
+struct Axis {
+  int64_t begin = 0, count = 0;
+  std::optional<Taps> taps;
+};
+
+Axis make_axis(int64_t source, int64_t target, int64_t begin, int64_t count, const Filter& filter) {
+  if (source == target) return {begin, count, std::nullopt};
+  Taps taps = make_taps(source, target, begin, count, filter);
+  const int32_t first = taps.first.front();
+  const int64_t used = taps.first.back() + taps.count.back() - first;
+  for (int32_t& tap : taps.first) tap -= first;
+  return {first, used, std::move(taps)};
 }
 
 }  // namespace
 
 Image resample(const Image& image, int64_t width, int64_t height, const Window& window, Interpolation interpolation) {
   const Filter filter = filter_of(interpolation);
-  const bool columns_stay = width == image.width;
-  if (height == image.height) {
-    if (columns_stay) return crop(image, window);
-    return horizontal_pass(image, make_taps(image.width, width, window.left, window.width, filter), window.top,
-                           window.height);
+  const Axis columns = make_axis(image.width, width, window.left, window.width, filter);
+  const Axis rows = make_axis(image.height, height, window.top, window.height, filter);
+  const View source = part_of(view_of(image), {columns.begin, rows.begin, columns.count, rows.count});
+  if (!columns.taps && !rows.taps) return copy_of(source);
+  if (!rows.taps) return horizontal_pass(source, *columns.taps);
+  if (!columns.taps) return vertical_pass(source, *rows.taps);
+  // The order shows in the last bit. This rule is that of Pillow 13; older versions always begin with the columns.
+  const int64_t rows_lost = image.height - height, columns_lost = image.width - width;
+  if (rows_lost > 0 && rows_lost > 2 * columns_lost) {
+    return horizontal_pass(view_of(vertical_pass(source, *rows.taps)), *columns.taps);
   }
-  const Taps rows = make_taps(image.height, height, window.top, window.height, filter);
-  const int64_t top = rows.source_begin(), used = rows.source_end() - top;
-  if (columns_stay) return vertical_pass(crop(image, {window.left, top, window.width, used}), rows, top);
-  const Taps columns = make_taps(image.width, width, window.left, window.width, filter);
-  return vertical_pass(horizontal_pass(image, columns, top, used), rows, top);
+  return vertical_pass(view_of(horizontal_pass(source, *columns.taps)), *rows.taps);
 }
 
 }  // namespace vit
