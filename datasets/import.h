@@ -40,9 +40,12 @@ struct ImportSummary {
     std::string error;
   };
   std::vector<Skipped> unreadable;  // named and counted, never replaced
+  int64_t ignored = 0;              // other files: hidden, without a picture's extension, in no class folder
 };
 
-/// SRC is a folder, or a .tar, .tar.gz, .tar.xz or .zip of what such a folder would hold. Throws Error.
+/// SRC is a folder, or a .tar, .tar.gz, .tar.xz or .zip of what such a folder would hold; it is read twice. Folders are
+/// taken in natural order, archives in their own, within each split. Memory stays bounded for pictures; CIFAR and MNIST
+/// are held in memory as they are published. Throws Error.
 ImportSummary import_dataset(const std::filesystem::path& source, const std::filesystem::path& out,
                              const ImportOptions& options);
 
