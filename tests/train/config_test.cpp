@@ -1,0 +1,138 @@
+#include "train/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "vit/core/error.h"
+
+namespace vit {
+namespace {
+
+using nlohmann::json;
+
+const TrainConfig kDefaults;
+
+/// The message of the Error that `call` throws; the test fails when it throws none or another kind.
+template <class Call>
+std::string message_of(ErrorKind kind, Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {};
+}
+
+TEST(TrainConfig, EveryRecipeIsValidAndComesBackFromItsText) {
+  ASSERT_EQ(train_recipe_names(), (std::vector<std::string>{"default", "cifar10", "digits"}));
+  for (const std::string& name : train_recipe_names()) {
+    const TrainConfig config = train_recipe(name);
+    EXPECT_NO_THROW(validate(config)) << name;
+    EXPECT_EQ(config.recipe, name);
+    const std::string text = to_json(config).dump();
+    const TrainConfig back = train_config_from_json(json::parse(text), kDefaults, "test");
+    EXPECT_EQ(to_json(back).dump(), text);
+    EXPECT_EQ(back.model, config.model);
+    EXPECT_EQ(back.augment, config.augment);
+    EXPECT_EQ(back.preprocess, config.preprocess);
+    EXPECT_EQ(back.lr, config.lr);
+  }
+}
+
+TEST(TrainConfig, EveryPlainFieldIsRead) {
+  const json changes = json::parse(R"({"recipe": "mine", "epochs": 3, "batch": 7, "accumulate": 2, "lr": 0.5,
+      "min_lr": 0.25, "schedule": "linear", "warmup_epochs": 0.5, "weight_decay": 0.125, "beta1": 0.75, "beta2": 0.5,
+      "adam_eps": 0.0625, "clip_norm": 3, "label_smoothing": 0.25, "dropout": 0.5, "attention_dropout": 0.25,
+      "drop_path": 0.125, "ema_decay": 0.5, "dtype": "fp32", "seed": 18446744073709551615,
+      "early_stop_metric": "val_loss", "early_stop_patience": 4, "save_every_steps": 9,
+      "augment": {"flip": 0.25}, "preprocess": {"size": 64, "resize_size": 72}, "model": "vit_tiny6_patch4_32"})");
+  const TrainConfig config = train_config_from_json(changes, kDefaults, "test");
+  const json back = to_json(config);
+  for (const auto& [key, value] : changes.items()) {
+    if (value.is_object() || key == "model") continue;
+    EXPECT_EQ(back.at(key), value) << key;
+  }
+  EXPECT_EQ(config.seed, 18446744073709551615u);
+  EXPECT_EQ(config.augment.flip, 0.25f);
+  EXPECT_EQ(config.preprocess.resize_size, 72);
+  EXPECT_EQ(config.model.depth, 6);
+  EXPECT_EQ(config.model.classes, 0);
+}
+
+TEST(TrainConfig, AbsentFieldsKeepTheBase) {
+  const TrainConfig base = train_recipe("cifar10");
+  const TrainConfig config = train_config_from_json(json::parse(R"({"epochs": 2, "model": {"depth": 3}})"), base, "test");
+  EXPECT_EQ(config.epochs, 2);
+  EXPECT_EQ(config.model.depth, 3);
+  EXPECT_EQ(config.model.width, base.model.width);
+  EXPECT_EQ(config.augment.crop_padding, 4);
+}
+
+TEST(TrainConfig, FloatsAreWrittenAsPeopleWriteThem) {
+  TrainConfig config;
+  config.lr = 3e-4f;
+  config.label_smoothing = 0.1f;
+  const std::string text = to_json(config).dump();
+  EXPECT_NE(text.find("\"lr\":0.0003,"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"label_smoothing\":0.1,"), std::string::npos) << text;
+}
+
+TEST(TrainConfig, UnknownFieldsAreNamed) {
+  const auto read = [](const char* text) {
+    return message_of(ErrorKind::data, [&] { train_config_from_json(json::parse(text), kDefaults, "run.json"); });
+  };
+  EXPECT_EQ(read(R"({"epoch": 3})"), "[train_config] run.epoch: unknown field (run.json)");
+  EXPECT_EQ(read(R"({"augment": {"flipp": 0.5}})"), "[train_config] augment.flipp: unknown field (run.json)");
+  EXPECT_EQ(read(R"({"model": {"layers": 4}})"), "[train_config] model.layers: unknown field (run.json)");
+}
+
+TEST(TrainConfig, WrongTypesAreNamed) {
+  for (const char* text : {R"({"epochs": "3"})", R"({"epochs": 1.5})", R"({"epochs": 18446744073709551615})", R"({"lr": "a"})",
+                           R"({"lr": 1e60})", R"({"seed": -1})", R"({"schedule": "step"})", R"({"schedule": 1})",
+                           R"({"dtype": "fp64"})", R"({"recipe": 1})", R"({"augment": 3})", R"({"model": 3})", R"([1])"}) {
+    const std::string message =
+        message_of(ErrorKind::data, [&] { train_config_from_json(json::parse(text), kDefaults, "run.json"); });
+    EXPECT_NE(message.find("run.json"), std::string::npos) << message;
+  }
+}
+
+TEST(TrainConfig, AllFaultsAreToldAtOnce) {
+  TrainConfig config = train_recipe("cifar10");
+  config.epochs = 0;
+  config.lr = -1;
+  config.beta2 = 1;
+  config.label_smoothing = 1;
+  config.early_stop_metric = "accuracy";
+  config.dtype = DType::i8;
+  config.augment.flip = 2;
+  config.preprocess.size = 0;
+  config.model.heads = 5;
+  const std::string message = message_of(ErrorKind::usage, [&] { validate(config); });
+  for (const char* part : {"epochs", "lr", "beta2", "label_smoothing", "early_stop_metric", "dtype", "flip", "size", "heads"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
+  }
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+}
+
+TEST(TrainConfig, NanIsAFault) {
+  const float nan = std::nanf("");
+  for (float TrainConfig::*field : {&TrainConfig::lr, &TrainConfig::min_lr, &TrainConfig::weight_decay, &TrainConfig::beta1,
+                                    &TrainConfig::clip_norm, &TrainConfig::dropout, &TrainConfig::ema_decay,
+                                    &TrainConfig::warmup_epochs, &TrainConfig::adam_eps}) {
+    TrainConfig config = train_recipe("cifar10");
+    config.*field = nan;
+    EXPECT_THROW(validate(config), Error);
+  }
+}
+
+TEST(TrainConfig, UnknownRecipeListsTheKnown) {
+  const std::string message = message_of(ErrorKind::usage, [] { train_recipe("imagenet"); });
+  EXPECT_NE(message.find("default, cifar10, digits"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace vit
