@@ -1,10 +1,10 @@
-// The most that the processor can do, as the yardstick of benchmarks.
+// The most that one thread of this processor can compute, to quote speeds against.
 #pragma once
 
 namespace vit {
 
-/// Multiply-adds in registers only, on all threads at once for about `seconds`: GFLOP/s in fp32 of the active
-/// instruction set, the best of several tries.
-double measure_peak_gflops(double seconds = 0.3);
+/// fp32 GF/s of one thread: independent multiply-adds that stay in registers, for about 20 ms, with the
+/// instruction set in use. The best of several short runs, so that a busy machine disturbs it little.
+double measured_peak_gflops();
 
 }  // namespace vit
