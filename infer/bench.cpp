@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "vit/core/cpu.h"
+#include "vit/core/parallel.h"
 #include "vit/core/rng.h"
+#include "vit/kernels/peak.h"
 
 namespace vit {
 
@@ -62,6 +65,14 @@ BenchResult bench_inference(const Model& model, const EngineOptions& engine_opti
   options.images_per_step = batch;
   options.flops_per_image = config.flops();
   return measure(options, [&] { engine.run(input, outputs); });
+}
+
+double peak_gflops_of_all_threads() {
+  std::vector<double> peaks(static_cast<std::size_t>(thread_count()));
+  parallel_for(thread_count(), 1, [&peaks](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) peaks[static_cast<std::size_t>(i)] = measured_peak_gflops();
+  });
+  return std::accumulate(peaks.begin(), peaks.end(), 0.0);
 }
 
 nlohmann::ordered_json bench_json(const BenchResult& result, const BenchContext& context) {

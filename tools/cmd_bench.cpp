@@ -10,7 +10,6 @@
 #include "vit/core/error.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
-#include "vit/kernels/peak.h"
 
 namespace vit::tools {
 namespace {
@@ -51,7 +50,7 @@ int run_bench(const BenchArgs& args) {
   const ModelConfig config = model.config;
   const BenchResult result = args.train ? bench_training(config, context.batch, args.seconds)
                                         : bench_inference(model, args.engine, context.batch, args.seconds);
-  context.peak_gflops = measure_peak_gflops();
+  context.peak_gflops = peak_gflops_of_all_threads();
   print_result(result, context);
   if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context)) + "\n");
   return kDone;
