@@ -20,7 +20,7 @@ void touch(const fs::path& path) {
 std::vector<std::string> names(const std::vector<InputFile>& files, const fs::path& root) {
   std::vector<std::string> result;
   for (const InputFile& file : files)
-    result.push_back((file.error.empty() ? "" : "!") + fs::path(file.path).lexically_relative(root).string());
+    result.push_back(concat(file.error.empty() ? "" : "!", fs::path(file.path).lexically_relative(root).string()));
   return result;
 }
 

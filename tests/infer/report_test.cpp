@@ -71,7 +71,7 @@ TEST(Report, CsvFiles) {
 TEST(Report, TextNamesWhatMatters) {
   const std::string text = report_text(example(), context());
   for (const char* part : {"top-1        75.00 %  (3 of 4)", "4 (1 more unreadable)", "cat, tame taken for dog",
-                           "bad.png: truncated", "dog                2         2   66.67 %  100.00 %   80.00 %"})
+                           "bad.png: truncated", "dog               2         2   66.67 %  100.00 %   80.00 %"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
 

