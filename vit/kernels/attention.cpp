@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "vit/kernels/attention_plan.h"
 #include "vit/kernels/check_shape.h"
@@ -13,6 +14,7 @@
 #include <hwy/highway.h>
 
 #include "vit/kernels/attention_pack_inl.h"
+#include "vit/kernels/attention_scores_inl.h"
 #include "vit/kernels/attention_softmax_inl.h"
 #include "vit/kernels/micro_gemm_inl.h"
 #include "vit/kernels/rows_inl.h"
@@ -22,33 +24,19 @@ namespace vit {
 namespace HWY_NAMESPACE {
 namespace attention {
 
-using micro::Elements;
 using micro::Gemm;
 using Matrix = TensorView<const float>;
 
-HWY_INLINE Elements elements(Matrix m) { return {m.data(), m.stride(0), m.stride(1)}; }
-HWY_INLINE Elements elements(const Rows<float>& m) { return {m.data, m.stride, 1}; }
-HWY_INLINE Elements transposed(const Rows<float>& m) { return {m.data, 1, m.stride}; }
+// Scores are kept in base 2.
+inline constexpr float kLog2E = std::numbers::log2e_v<float>, kLn2 = std::numbers::ln2_v<float>;
+
+template <class T>
+HWY_INLINE Rows<T> rows_of(TensorView<T> m) {
+  return {m.data(), m.stride(0)};
+}
 HWY_INLINE Rows<const float> fixed(const Rows<float>& m) { return {m.data, m.stride}; }
-
-/// A range of keys: the unit of the online softmax.
-struct KeyBlock {
-  int64_t index, begin, count;
-};
-
-template <class Body>
-HWY_INLINE void ForKeyBlocks(const AttentionPlan& plan, int64_t keys, Body body) {
-  for (int64_t begin = 0, index = 0; begin < keys; begin += plan.key_block, ++index)
-    body(KeyBlock{index, begin, std::min(plan.key_block, keys - begin)});
-}
-
-/// m [keys, K] transposed block by block.
-HWY_INLINE void PackKeyBlocks(const AttentionPlan& plan, Matrix m, float scale, float* to) {
-  ForKeyBlocks(plan, m.rows(), [&](const KeyBlock& block) HWY_ATTR {
-    PackTransposed(m.slice(block.begin, block.count), scale,
-                   {to + block.index * plan.transposed_block(), plan.score_stride});
-  });
-}
+HWY_INLINE micro::Elements elements(const Rows<float>& m) { return {m.data, m.stride, 1}; }
+HWY_INLINE micro::Elements transposed(const Rows<float>& m) { return {m.data, 1, m.stride}; }
 
 HWY_INLINE float Dot(const float* x, const float* y, int64_t count) {
   return rows::SumOver(
@@ -64,23 +52,27 @@ struct ForwardCall {
 
 /// One block of queries against all keys.
 HWY_INLINE void ForwardQueries(const ForwardCall& call, const AttentionPlan& plan, const ForwardScratch& scratch,
-                               int64_t query) {
-  const int64_t count = plan.queries_from(query), size = plan.head_size;
-  const Rows<float> scores{scratch.scores, plan.score_stride}, out{scratch.out, plan.head_stride};
+                               const ScoreFactor& keys, int64_t query) {
+  const int64_t count = plan.queries_from(query), size = plan.head_size, stride = plan.head_stride;
+  const Rows<float> scores{scratch.scores, plan.score_stride};
+  const Running running{scratch.max, scratch.sum, {scratch.out, stride}};
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
     const bool first = block.index == 0;
-    Gemm(count, block.count, size, elements(call.q.slice(query, count)),
-         {scratch.keys + block.index * plan.transposed_block(), plan.score_stride}, false, scores);
-    OnlineSoftmax(count, block.count, size, first, scores, {scratch.max, scratch.sum, out});
+    keys.Multiply(plan, block, rows_of(call.q.slice(query, count)), count, scores);
+    if (first)
+      FirstSoftmax(count, block.count, scores, running);
+    else
+      NextSoftmax(count, block.count, size, scores, running);
     if (call.options.dropout.rate > 0)
       DropBlock(call.options.dropout, plan.tokens, query, block.begin, count, block.count, scores);
-    Gemm(count, size, block.count, elements(scores),
-         {scratch.values + block.begin * plan.head_stride, plan.head_stride}, !first, out);
+    Gemm(count, size, block.count, elements(scores), {scratch.values + block.begin * stride, stride}, !first,
+         running.out);
   });
   for (int64_t i = 0; i < count; ++i) {
-    const auto normalize = hn::Set(F32(), 1 / scratch.sum[i]);
-    rows::Map(out.row(i), size, call.out[query + i].data(), [=](auto v) HWY_ATTR { return hn::Mul(v, normalize); });
-    if (call.log_sum_exp != nullptr) call.log_sum_exp[query + i] = scratch.max[i] + std::log(scratch.sum[i]);
+    const auto normalize = hn::Set(F32(), 1 / running.sum[i]);
+    rows::Map(running.out.row(i), size, call.out[query + i].data(),
+              [=](auto v) HWY_ATTR { return hn::Mul(v, normalize); });
+    if (call.log_sum_exp != nullptr) call.log_sum_exp[query + i] = kLn2 * (running.max[i] + std::log2(running.sum[i]));
   }
 }
 
@@ -88,9 +80,11 @@ void Forward(const ForwardCall& call, float* memory) {
   const AttentionPlan plan(call.q.rows(), call.q.cols());
   ScratchPieces pieces(memory);
   const ForwardScratch scratch(plan, pieces);
-  PackKeyBlocks(plan, call.k, call.options.scale, scratch.keys);
+  const ScoreFactor keys{call.k, kLog2E * call.options.scale, scratch.keys};
+  keys.Pack(plan);
   PackRows(call.v, {scratch.values, plan.head_stride});
-  for (int64_t query = 0; query < plan.tokens; query += plan.query_block) ForwardQueries(call, plan, scratch, query);
+  for (int64_t query = 0; query < plan.tokens; query += plan.query_block)
+    ForwardQueries(call, plan, scratch, keys, query);
 }
 
 struct BackwardCall {
@@ -100,47 +94,79 @@ struct BackwardCall {
   const AttentionGradients& gradients;
 };
 
-/// One block of queries against all keys: its dq, and its part of dk and dv.
-HWY_INLINE void BackwardQueries(const BackwardCall& call, const AttentionPlan& plan, const BackwardScratch& scratch,
-                                int64_t query) {
-  const int64_t count = plan.queries_from(query), size = plan.head_size, stride = plan.head_stride;
-  const Matrix q = call.q.slice(query, count), dout = call.dout.slice(query, count), out = call.out.slice(query, count);
-  const Rows<float> scores{scratch.scores, plan.score_stride}, dscores{scratch.dscores, plan.score_stride};
-  const Rows<float> packed_q{scratch.queries, stride}, packed_dout{scratch.dout, stride}, dq{scratch.dqueries, stride};
-  PackRows(q, packed_q);
-  PackRows(dout, packed_dout);
-  for (int64_t i = 0; i < count; ++i) scratch.delta[i] = call.options.scale * Dot(dout[i].data(), out[i].data(), size);
+/// Where the products leave a gradient [N, K]: in place where they write whole vectors only, else in scratch.
+struct GradientTarget {
+  TensorView<float> gradient;
+  Rows<float> rows;
 
+  GradientTarget(TensorView<float> m, Rows<float> scratch) : gradient(m), rows(InPlace() ? rows_of(m) : scratch) {}
+
+  HWY_INLINE void Finish() const {
+    if (!InPlace()) UnpackRows(fixed(rows), gradient);
+  }
+
+ private:
+  HWY_INLINE bool InPlace() const { return micro::WholeVectors(gradient.cols()); }
+};
+
+/// What all blocks of queries share.
+struct BackwardState {
+  AttentionPlan plan;
+  BackwardScratch scratch;
+  ScoreFactor keys, values;
+  GradientTarget dk, dv;
+};
+
+/// One block of queries against all keys: its dq, and its part of dk and dv.
+HWY_INLINE void BackwardQueries(const BackwardCall& call, const BackwardState& state, int64_t query) {
+  const AttentionPlan& plan = state.plan;
+  const BackwardScratch& scratch = state.scratch;
+  const int64_t count = plan.queries_from(query), size = plan.head_size, stride = plan.head_stride;
+  const Matrix dout = call.dout.slice(query, count), out = call.out.slice(query, count);
+  const Rows<float> scores{scratch.scores, plan.score_stride}, dscores{scratch.dscores, plan.score_stride};
+  const Rows<float> packed_q{scratch.queries, stride}, packed_dout{scratch.dout, stride};
+  const GradientTarget dq(call.gradients.dq.slice(query, count), {scratch.dqueries, stride});
+  PackRows(call.q.slice(query, count), packed_q);
+  PackRows(dout, packed_dout);
+  for (int64_t i = 0; i < count; ++i) {
+    scratch.log_sum_exp[i] = kLog2E * call.log_sum_exp[query + i];
+    scratch.delta[i] = call.options.scale * Dot(dout[i].data(), out[i].data(), size);
+  }
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
-    const int64_t turned = block.index * plan.transposed_block(), begin = block.begin * stride;
-    Gemm(count, block.count, size, elements(packed_q), {scratch.keys_transposed + turned, plan.score_stride}, false,
-         scores);
-    Gemm(count, block.count, size, elements(packed_dout), {scratch.values_transposed + turned, plan.score_stride},
-         false, dscores);
-    const GradientBlock softmax{count, block.count, scores, dscores, call.log_sum_exp + query, scratch.delta};
+    state.keys.Multiply(plan, block, fixed(packed_q), count, scores);
+    state.values.Multiply(plan, block, fixed(packed_dout), count, dscores);
+    const GradientBlock softmax{count, block.count, scores, dscores, scratch.log_sum_exp, scratch.delta};
     if (call.options.dropout.rate > 0)
       DroppedSoftmaxGradient(softmax, call.options.dropout, plan.tokens, query, block.begin);
     else
       SoftmaxGradient(softmax);
-    Gemm(count, size, block.count, elements(dscores), {scratch.keys + begin, stride}, block.index != 0, dq);
-    Gemm(block.count, size, count, transposed(scores), fixed(packed_dout), query != 0,
-         {scratch.dvalues + begin, stride});
-    Gemm(block.count, size, count, transposed(dscores), fixed(packed_q), query != 0, {scratch.dkeys + begin, stride});
+    const auto from_block = [&](const Rows<float>& m) HWY_ATTR { return Rows<float>{m.row(block.begin), m.stride}; };
+    const Rows<float> keys{scratch.keys + block.begin * stride, stride};
+    Gemm(count, size, block.count, elements(dscores), fixed(keys), block.index != 0, dq.rows);
+    Gemm(block.count, size, count, transposed(scores), fixed(packed_dout), query != 0, from_block(state.dv.rows));
+    Gemm(block.count, size, count, transposed(dscores), fixed(packed_q), query != 0, from_block(state.dk.rows));
   });
-  UnpackRows(fixed(dq), call.gradients.dq.slice(query, count));
+  dq.Finish();
 }
 
 void Backward(const BackwardCall& call, float* memory) {
   const AttentionPlan plan(call.q.rows(), call.q.cols());
   ScratchPieces pieces(memory);
   const BackwardScratch scratch(plan, pieces);
+  const int64_t keys = call.k.rows();
   // The scale of the scores' gradient is in v^T and in delta.
-  PackKeyBlocks(plan, call.k, call.options.scale, scratch.keys_transposed);
-  PackKeyBlocks(plan, call.v, call.options.scale, scratch.values_transposed);
+  const BackwardState state{plan,
+                            scratch,
+                            {call.k, kLog2E * call.options.scale, scratch.keys_transposed},
+                            {call.v, call.options.scale, scratch.values_transposed},
+                            {call.gradients.dk.slice(0, keys), {scratch.dkeys, plan.head_stride}},
+                            {call.gradients.dv.slice(0, keys), {scratch.dvalues, plan.head_stride}}};
+  state.keys.Pack(plan);
+  state.values.Pack(plan);
   PackRows(call.k, {scratch.keys, plan.head_stride});
-  for (int64_t query = 0; query < plan.tokens; query += plan.query_block) BackwardQueries(call, plan, scratch, query);
-  UnpackRows({scratch.dkeys, plan.head_stride}, call.gradients.dk.slice(0, call.k.rows()));
-  UnpackRows({scratch.dvalues, plan.head_stride}, call.gradients.dv.slice(0, call.k.rows()));
+  for (int64_t query = 0; query < plan.tokens; query += plan.query_block) BackwardQueries(call, state, query);
+  state.dk.Finish();
+  state.dv.Finish();
 }
 
 }  // namespace attention

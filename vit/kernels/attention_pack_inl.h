@@ -67,25 +67,35 @@ HWY_INLINE void TransposeFour(const float* from, int64_t stride, float scale, Ro
 
 #endif  // HWY_TARGET
 
-/// to [cols, rows] = scale * transpose(from [rows, cols]), its rows padded with zeros to whole vectors.
+/// Fewer rows or columns than a block of TransposeFour has: through a block of zeros.
+HWY_INLINE void TransposeCorner(const float* from, int64_t stride, int64_t rows, int64_t cols, float scale,
+                                Rows<float> to) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(F32()));
+  HWY_ALIGN float padded[16 * 4] = {};
+  HWY_ALIGN float turned[4 * 16];
+  for (int64_t r = 0; r < rows; ++r) std::copy_n(from + r * stride, cols, padded + 4 * r);
+  TransposeFour(padded, 4, scale, {turned, lanes});
+  for (int64_t c = 0; c < cols; ++c) std::copy_n(turned + c * lanes, lanes, to.row(c));
+}
+
+/// to [cols, rows] = scale * transpose(from [rows, cols]), its rows padded with zeros to whole vectors. The last
+/// blocks overlap those before them.
 HWY_NOINLINE void PackTransposed(TensorView<const float> from, float scale, Rows<float> to) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t rows = from.rows(), cols = from.cols(), stride = from.stride(0);
-  for (int64_t r = 0; r < rows; r += lanes) {
-    for (int64_t c = 0; c < cols; c += 4) {
+  if (rows >= lanes && rows % lanes != 0)
+    for (int64_t c = 0; c < cols; ++c) hn::StoreU(hn::Zero(d), d, to.row(c) + rows / lanes * lanes);
+  for (int64_t row = 0; row < rows; row += lanes) {
+    const int64_t r = std::max<int64_t>(0, std::min(row, rows - lanes));
+    for (int64_t col = 0; col < cols; col += 4) {
+      const int64_t c = std::max<int64_t>(0, std::min(col, cols - 4));
       const float* block = from.data() + r * stride + c;
-      if (r + lanes <= rows && c + 4 <= cols) {
-        TransposeFour(block, stride, scale, {to.row(c) + r, to.stride});
-        continue;
-      }
-      // At the edge: through a block of zeros.
-      HWY_ALIGN float edge[16 * 4] = {};
-      HWY_ALIGN float turned[4 * 16];
-      const int64_t high = std::min(lanes, rows - r), wide = std::min<int64_t>(4, cols - c);
-      for (int64_t i = 0; i < high; ++i) std::copy_n(block + i * stride, wide, edge + 4 * i);
-      TransposeFour(edge, 4, scale, {turned, lanes});
-      for (int64_t i = 0; i < wide; ++i) std::copy_n(turned + i * lanes, lanes, to.row(c + i) + r);
+      const Rows<float> turned{to.row(c) + r, to.stride};
+      if (rows >= lanes && cols >= 4)
+        TransposeFour(block, stride, scale, turned);
+      else
+        TransposeCorner(block, stride, std::min(rows - r, lanes), std::min<int64_t>(cols - c, 4), scale, turned);
     }
   }
 }

@@ -31,8 +31,10 @@ struct AttentionPlan {
         head_stride(round_up(k, kLine)) {}
 
   int64_t queries_from(int64_t query) const { return std::min(query_block, tokens - query); }
-  int64_t scores() const { return query_block * score_stride; }
-  int64_t queries() const { return query_block * head_stride; }
+  // Rows over queries come in whole groups of four, as softmax works on four at a time.
+  int64_t query_rows() const { return round_up(query_block, 4); }
+  int64_t scores() const { return query_rows() * score_stride; }
+  int64_t queries() const { return query_rows() * head_stride; }
   int64_t rows() const { return tokens * head_stride; }
   int64_t transposed_block() const { return head_size * score_stride; }
   int64_t transposed() const { return key_blocks * transposed_block(); }
@@ -80,8 +82,8 @@ struct ForwardScratch {
         values(pieces.take(plan.rows())),
         scores(pieces.take(plan.scores())),
         out(pieces.take(plan.queries())),
-        max(pieces.take(plan.query_block)),
-        sum(pieces.take(plan.query_block)) {}
+        max(pieces.take(plan.query_rows())),
+        sum(pieces.take(plan.query_rows())) {}
 };
 
 struct BackwardScratch {
@@ -89,7 +91,7 @@ struct BackwardScratch {
   float *keys, *dkeys, *dvalues;               // [N, K]
   float *scores, *dscores;                     // of a block of queries
   float *queries, *dqueries, *dout;
-  float* delta;
+  float *log_sum_exp, *delta;
 
   BackwardScratch(const AttentionPlan& plan, ScratchPieces& pieces)
       : keys_transposed(pieces.take(plan.transposed())),
@@ -102,6 +104,7 @@ struct BackwardScratch {
         queries(pieces.take(plan.queries())),
         dqueries(pieces.take(plan.queries())),
         dout(pieces.take(plan.queries())),
+        log_sum_exp(pieces.take(plan.query_block)),
         delta(pieces.take(plan.query_block)) {}
 };
 

@@ -16,7 +16,7 @@
 
 #include "vit/kernels/attention_plan.h"
 #include "vit/kernels/elementwise.h"
-#include "vit/kernels/math_inl.h"
+#include "vit/kernels/four_rows_inl.h"
 #include "vit/kernels/micro_gemm_inl.h"
 #include "vit/kernels/philox_inl.h"
 
@@ -26,35 +26,77 @@ namespace HWY_NAMESPACE {
 namespace attention {
 
 namespace hn = hwy::HWY_NAMESPACE;
+using four_rows::Four;
 using micro::F32;
 using micro::Rows;
 
-/// The largest of `count` > 0 values; lanes beyond are replaced by -inf in memory, so that their exponential is 0.
-HWY_INLINE float MaskTailAndMax(int64_t count, float* values) {
+/// 2^v for v up to 127: 0 below -125 (so for -inf too), NaN for NaN, wrong above 127. At most 1 ulp. The scores are
+/// kept in base 2, which costs nothing and makes the exponential cheaper than e^v.
+template <class V>
+HWY_INLINE V Exp2(V v) {
   const F32 d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t last = (count - 1) / lanes * lanes;
-  const auto inside = hn::FirstN(d, static_cast<size_t>(count - last));
-  const auto tail =
-      hn::IfThenElse(inside, hn::LoadU(d, values + last), hn::Set(d, -std::numeric_limits<float>::infinity()));
-  hn::StoreU(tail, d, values + last);
-  auto top = tail;
-  for (int64_t c = 0; c < last; c += lanes) top = hn::Max(top, hn::LoadU(d, values + c));
-  return hn::GetLane(hn::MaxOfLanes(d, top));
+  const hn::Rebind<int32_t, F32> di;
+  // n = round(v), left with the bias of the exponent in the low bits of the float.
+  constexpr float kRound = 12582912.0f, kBias = 127.0f;
+  const V shifted = hn::Add(v, hn::Set(d, kRound + kBias));
+  const V r = hn::Sub(v, hn::Sub(shifted, hn::Set(d, kRound + kBias)));
+  // 2^r, |r| <= 1/2; minimax in relative error, 2e-9 (fitted by Lawson's iteration).
+  V q = hn::Set(d, 0.0001534581208760032f);
+  q = hn::MulAdd(q, r, hn::Set(d, 0.0013399931308544328f));
+  q = hn::MulAdd(q, r, hn::Set(d, 0.009618488957581984f));
+  q = hn::MulAdd(q, r, hn::Set(d, 0.05550328776744733f));
+  q = hn::MulAdd(q, r, hn::Set(d, 0.2402264689062239f));
+  q = hn::MulAdd(q, r, hn::Set(d, 0.6931472057373693f));
+  q = hn::MulAdd(q, r, hn::Set(d, 1.0f));
+  const V scale = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted)));
+  return hn::IfThenZeroElse(hn::Lt(v, hn::Set(d, -125.0f)), hn::Mul(q, scale));
 }
 
-/// values = exp(values - shift) for `count` values and the lanes beyond; returns their sum.
-HWY_INLINE float ExpAndSum(int64_t count, float shift, float* values) {
+/// What the online softmax knows of a block of queries after some blocks of keys. There is room for whole groups of
+/// four queries.
+struct Running {
+  float* max;       // of the scores so far
+  float* sum;       // of 2^(score - max)
+  Rows<float> out;  // sum of 2^(score - max) v
+};
+
+/// The maxima of four rows; lanes after the last key become -inf in memory, so that their exponential is 0.
+HWY_INLINE Four MaskTailAndMax(int64_t keys, Rows<float> scores) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto subtract = hn::Set(d, shift);
-  auto sum = hn::Zero(d);
-  for (int64_t c = 0; c < count; c += lanes) {
-    const auto e = math::ExpBelow88(d, hn::Sub(hn::LoadU(d, values + c), subtract));
-    hn::StoreU(e, d, values + c);
-    sum = hn::Add(sum, e);
+  const int64_t last = (keys - 1) / lanes * lanes;
+  const auto inside = hn::FirstN(d, static_cast<std::size_t>(keys - last));
+  const auto nothing = hn::Set(d, -std::numeric_limits<float>::infinity());
+  hn::Vec<F32> top[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    top[r] = hn::IfThenElse(inside, hn::LoadU(d, scores.row(r) + last), nothing);
+    hn::StoreU(top[r], d, scores.row(r) + last);
   }
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+  for (int64_t c = 0; c < last; c += lanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) top[r] = hn::Max(top[r], hn::LoadU(d, scores.row(r) + c));
+  return four_rows::Join(top, four_rows::Max());
+}
+
+/// scores = 2^(scores - shift) in four rows; returns their sums.
+HWY_INLINE Four Exp2AndSum(int64_t keys, const float* shift, Rows<float> scores) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<F32> subtract[4], sum[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    subtract[r] = hn::Set(d, shift[r]);
+    sum[r] = hn::Zero(d);
+  }
+  for (int64_t c = 0; c < keys; c += lanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) {
+      const auto e = Exp2(hn::Sub(hn::LoadU(d, scores.row(r) + c), subtract[r]));
+      hn::StoreU(e, d, scores.row(r) + c);
+      sum[r] = hn::Add(sum[r], e);
+    }
+  return four_rows::Join(sum, four_rows::Sum());
 }
 
 HWY_INLINE void ScaleRow(int64_t count, float factor, float* values) {
@@ -64,28 +106,35 @@ HWY_INLINE void ScaleRow(int64_t count, float factor, float* values) {
     hn::StoreU(hn::Mul(hn::LoadU(d, values + c), hn::Set(d, factor)), d, values + c);
 }
 
-/// What the online softmax knows of a block of queries after some blocks of keys.
-struct Running {
-  float* max;       // of the scores so far
-  float* sum;       // of exp(score - max)
-  Rows<float> out;  // sum of exp(score - max) v
-};
+/// The first block of keys: scores [queries, keys] = 2^(scores - max).
+HWY_NOINLINE void FirstSoftmax(int64_t queries, int64_t keys, Rows<float> scores, const Running& running) {
+  for (int64_t q = 0; q < queries; q += 4) {
+    const Rows<float> four{scores.row(q), scores.stride};
+    const Four top = MaskTailAndMax(keys, four);
+    const Four sum = Exp2AndSum(keys, top.row, four);
+    std::copy_n(top.row, 4, running.max + q);
+    std::copy_n(sum.row, 4, running.sum + q);
+  }
+}
 
-/// scores [queries, keys] = exp(scores - max); the sums so far are rescaled to the new maxima.
-HWY_NOINLINE void OnlineSoftmax(int64_t queries, int64_t keys, int64_t head_size, bool first, Rows<float> scores,
-                                const Running& running) {
-  for (int64_t q = 0; q < queries; ++q) {
-    const float block_max = MaskTailAndMax(keys, scores.row(q));
-    if (first) {
-      running.max[q] = block_max;
-      running.sum[q] = ExpAndSum(keys, block_max, scores.row(q));
-      continue;
+/// A further block: the sums so far are rescaled to the new maxima.
+HWY_NOINLINE void NextSoftmax(int64_t queries, int64_t keys, int64_t head_size, Rows<float> scores,
+                              const Running& running) {
+  for (int64_t q = 0; q < queries; q += 4) {
+    const Rows<float> four{scores.row(q), scores.stride};
+    Four top = MaskTailAndMax(keys, four);
+    float shrink[4];
+    for (int64_t r = 0; r < 4; ++r) {
+      const float before = running.max[q + r];
+      top.row[r] = std::max(before, top.row[r]);
+      shrink[r] = std::exp2(before - top.row[r]);
+      if (shrink[r] != 1) ScaleRow(head_size, shrink[r], running.out.row(q + r));
     }
-    const float new_max = std::max(running.max[q], block_max);
-    const float shrink = std::exp(running.max[q] - new_max);
-    if (shrink != 1) ScaleRow(head_size, shrink, running.out.row(q));
-    running.max[q] = new_max;
-    running.sum[q] = running.sum[q] * shrink + ExpAndSum(keys, new_max, scores.row(q));
+    const Four sum = Exp2AndSum(keys, top.row, four);
+    for (int64_t r = 0; r < 4; ++r) {
+      running.max[q + r] = top.row[r];
+      running.sum[q + r] = running.sum[q + r] * shrink[r] + sum.row[r];
+    }
   }
 }
 
@@ -139,7 +188,7 @@ HWY_NOINLINE void DropBlock(const DropoutMask& mask, int64_t tokens, int64_t que
 struct GradientBlock {
   int64_t queries, keys;
   Rows<float> scores, dscores;
-  const float* log_sum_exp;
+  const float* log_sum_exp;  // in base 2, like the scores
   const float* delta;
 };
 
@@ -151,7 +200,7 @@ HWY_NOINLINE void SoftmaxGradient(const GradientBlock& block) {
     float* HWY_RESTRICT dscores = block.dscores.row(q);
     const auto shift = hn::Set(d, block.log_sum_exp[q]), delta = hn::Set(d, block.delta[q]);
     for (int64_t c = 0; c < block.keys; c += lanes) {
-      const auto p = math::ExpBelow88(d, hn::Sub(hn::LoadU(d, scores + c), shift));
+      const auto p = Exp2(hn::Sub(hn::LoadU(d, scores + c), shift));
       hn::StoreU(p, d, scores + c);
       hn::StoreU(hn::Mul(p, hn::Sub(hn::LoadU(d, dscores + c), delta)), d, dscores + c);
     }
@@ -170,7 +219,7 @@ HWY_NOINLINE void DroppedSoftmaxGradient(const GradientBlock& block, const Dropo
     float* HWY_RESTRICT dscores = block.dscores.row(q);
     const auto shift = hn::Set(d, block.log_sum_exp[q]), delta = hn::Set(d, block.delta[q]);
     for (int64_t c = 0; c < block.keys; c += lanes) {
-      const auto p = math::ExpBelow88(d, hn::Sub(hn::LoadU(d, scores + c), shift));
+      const auto p = Exp2(hn::Sub(hn::LoadU(d, scores + c), shift));
       const auto dp = drop.apply(c, hn::LoadU(d, dscores + c));
       hn::StoreU(drop.apply(c, p), d, scores + c);
       hn::StoreU(hn::Mul(p, hn::Sub(dp, delta)), d, dscores + c);

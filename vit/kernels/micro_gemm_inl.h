@@ -101,6 +101,12 @@ HWY_NOINLINE void Panel(D d, int64_t rows, int64_t depth, Elements a, Rows<const
   LastTile<kTileRows - 1, kVectors>(d, rows, depth, a, b, add, c);
 }
 
+/// Half vectors cost processors with narrower units half as much.
+inline constexpr bool kHalfVectors = HWY_TARGET <= HWY_AVX2;
+
+/// Whether Gemm touches no column beyond the last.
+HWY_INLINE bool WholeVectors(int64_t cols) { return cols % static_cast<int64_t>(hn::Lanes(F32())) == 0; }
+
 /// c [rows, cols] = (add ? c : 0) + a [rows, depth] b [depth, cols]. Each element is one chain of multiply-adds in
 /// order of depth.
 HWY_INLINE void Gemm(int64_t rows, int64_t cols, int64_t depth, const Elements& a, Rows<const float> b, bool add,
@@ -125,14 +131,14 @@ HWY_INLINE void Gemm(int64_t rows, int64_t cols, int64_t depth, const Elements& 
     next_panel(2);
   }
 #endif
-#if HWY_TARGET <= HWY_AVX2
-  // Half vectors cost processors with narrower units half as much.
-  if (cols > 0 && cols <= lanes / 2) {
-    Panel<1>(hn::Half<F32>(), rows, depth, a, b, add, c);
-    return;
+  if (cols <= 0) return;
+  if constexpr (kHalfVectors) {
+    if (cols <= lanes / 2) {
+      Panel<1>(hn::Half<F32>(), rows, depth, a, b, add, c);
+      return;
+    }
   }
-#endif
-  if (cols > 0) Panel<1>(d, rows, depth, a, b, add, c);
+  Panel<1>(d, rows, depth, a, b, add, c);
 }
 
 }  // namespace micro
