@@ -6,7 +6,7 @@ namespace vit::codec {
 
 FileInfo inspect_bmp(const ByteView& file, const DecodeLimits& limits) {
   constexpr int64_t kOs2Header = 12;
-  constexpr int64_t kRle8 = 1, kRle4 = 2;
+  constexpr int64_t kRle8 = 1, kRle4 = 2, kBitFields = 3;
   const int64_t pixels_at = file.u32_le(10);
   const int64_t header_size = file.u32_le(14);
   const bool os2 = header_size == kOs2Header;
@@ -19,6 +19,7 @@ FileInfo inspect_bmp(const ByteView& file, const DecodeLimits& limits) {
   const int64_t bits = file.u16_le(os2 ? 24 : 28);
   const int64_t compression = os2 ? 0 : file.u32_le(30);
   if (bits < 1 || bits > 32) file.reject("needs 1 to 32 bits a pixel, has ", bits);
+  if (compression > kBitFields) file.reject("needs compression 0 to 3, has ", compression);
   check_size(file, info, limits);
   if (compression != kRle8 && compression != kRle4) {
     file.require(pixels_at, (info.width * bits + 31) / 32 * 4 * info.height);

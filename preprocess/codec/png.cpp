@@ -36,6 +36,7 @@ FileInfo inspect_png(const ByteView& file, const DecodeLimits& limits) {
   info.rewritten.reserve(static_cast<size_t>(file.size()));
   info.rewritten.assign(signature.begin(), signature.end());
   int64_t at = kSignature;
+  bool has_data = false;
   for (bool end = false; !end;) {
     const int64_t length = file.u32_be(at);
     if (at == kSignature) {
@@ -46,15 +47,21 @@ FileInfo inspect_png(const ByteView& file, const DecodeLimits& limits) {
     }
     file.require(at, kFrame + length);
     end = file.has(at + 4, "IEND"sv);
-    if (end || file.has(at + 4, "IHDR"sv) || file.has(at + 4, "PLTE"sv) || file.has(at + 4, "IDAT"sv)) {
+    const bool data = file.has(at + 4, "IDAT"sv);
+    has_data |= data;
+    constexpr int64_t kAncillary = 0x20;  // a lower-case first letter
+    if (end || data || file.has(at + 4, "IHDR"sv) || file.has(at + 4, "PLTE"sv)) {
       if (crc32(file.part(at + 4, 4 + length)) != file.u32_be(at + 8 + length)) {
         file.reject("wrong checksum in the chunk at offset ", at, "; the file is damaged");
       }
       const auto chunk = file.part(at, kFrame + length);
       info.rewritten.insert(info.rewritten.end(), chunk.begin(), chunk.end());
+    } else if ((file.u8(at + 4) & kAncillary) == 0) {
+      file.reject("chunk of unknown type at offset ", at, "; the file is damaged");
     }
     at += kFrame + length;
   }
+  if (!has_data) file.reject("no picture before the end chunk; the file is damaged");
   return info;
 }
 

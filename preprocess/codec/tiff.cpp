@@ -5,8 +5,8 @@
 namespace vit::codec {
 namespace {
 
-constexpr int64_t kWidth = 256, kHeight = 257, kBits = 258, kStripOffsets = 273, kStripBytes = 279, kTileWidth = 322,
-                  kTileHeight = 323, kTileOffsets = 324, kTileBytes = 325, kExtraSamples = 338;
+constexpr int64_t kWidth = 256, kHeight = 257, kBits = 258, kPhotometric = 262, kStripOffsets = 273, kStripBytes = 279,
+                  kTileWidth = 322, kTileHeight = 323, kTileOffsets = 324, kTileBytes = 325, kExtraSamples = 338;
 constexpr int64_t kMaxTilePixels = int64_t{1} << 24;
 
 /// One field of the directory: `count` numbers of 1, 2 or 4 bytes.
@@ -75,6 +75,7 @@ FileInfo inspect_tiff(const ByteView& file, const DecodeLimits& limits) {
   info.width = directory.required(kWidth);
   info.height = directory.required(kHeight);
   check_size(file, info, limits);
+  directory.required(kPhotometric);
   if (const Field* bits = directory.find(kBits)) {
     for (int64_t i = 0; i < std::min<int64_t>(bits->count, 4); ++i) {
       const int64_t n = directory.value(*bits, i);
