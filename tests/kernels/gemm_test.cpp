@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <numbers>
 #include <thread>
@@ -155,6 +157,22 @@ TEST(PackedWeight, ManyThreadsMultiplyAtOnce) {
   GuardedMatrix alone(50, 20);
   packed.multiply(in.view(), alone.view());
   for (const GuardedMatrix& out : outs) expect_close(out.values(), alone.values(), kExact);
+}
+
+std::ptrdiff_t threads_of_this_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+TEST(Gemm, StartsNoThreads) {
+  std::thread([] {
+    const auto before = threads_of_this_process();
+    const auto a = GuardedMatrix::random(512, 512, 0, 1), b = GuardedMatrix::random(512, 512, 0, 2);
+    GuardedMatrix c(512, 512);
+    gemm(a.view(), b.view(), c.view());
+    gemm(a.view(), b.view(), c.view(), {.transpose_a = true});
+    EXPECT_EQ(threads_of_this_process(), before);
+  }).join();
 }
 
 TEST(Gemm, NotANumberSpreadsToItsRowOnly) {

@@ -67,6 +67,18 @@ TEST(Softmax, LargeAndMaskedLogits) {
   EXPECT_TRUE(std::isnan(p(3, 2)));  // as torch.softmax: inf - inf
 }
 
+// Without its maximum subtracted, exp overflows.
+TEST(Softmax, FindsTheMaximumAnywhere) {
+  for (int64_t classes : kClasses)
+    for (int64_t at = 0; at < classes; at += 1 + classes / 20) {
+      GuardedMatrix x(1, classes), p(1, classes);
+      x.fill(-1000);
+      x(0, at) = 1000;
+      softmax_forward(x.view(), p.view());
+      for (int64_t c = 0; c < classes; ++c) ASSERT_EQ(p(0, c), c == at ? 1.0f : 0.0f) << c << " of " << classes;
+    }
+}
+
 TEST(CrossEntropy, MatchesTheDefinition) {
   for (int64_t classes : kClasses)
     for (float smoothing : {0.0f, 0.1f}) {
