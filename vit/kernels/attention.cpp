@@ -69,9 +69,7 @@ HWY_INLINE void ForwardQueries(const ForwardCall& call, const AttentionPlan& pla
          running.out);
   });
   for (int64_t i = 0; i < count; ++i) {
-    const auto normalize = hn::Set(F32(), 1 / running.sum[i]);
-    rows::Map(running.out.row(i), size, call.out[query + i].data(),
-              [=](auto v) HWY_ATTR { return hn::Mul(v, normalize); });
+    UnpackRow(running.out.row(i), size, 1 / running.sum[i], call.out[query + i].data());
     if (call.log_sum_exp != nullptr) call.log_sum_exp[query + i] = kLn2 * (running.max[i] + std::log2(running.sum[i]));
   }
 }

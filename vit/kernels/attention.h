@@ -1,6 +1,7 @@
 // Scaled dot-product attention of one image and head, fused: scores live in a block of registers and cache and
 // never as [N, N] in memory. Online softmax: Milakov and Gimelshein, arXiv:1805.02867; the blocked forward and
-// backward: Dao et al., arXiv:2205.14135. All functions run on the calling thread.
+// backward: Dao et al., arXiv:2205.14135. All functions run on the calling thread;
+// results must not overlap inputs.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +12,13 @@
 namespace vit {
 
 struct AttentionOptions {
-  float scale = 1;             // of the scores, usually 1 / sqrt(K)
-  int64_t valid_tokens = -1;   // keys at and after this index are masked; -1 = all N are valid
-  DropoutMask dropout;         // on the probabilities; mask index = query * N rounded up to 4 + key
+  float scale = 1;            // of the scores, usually 1 / sqrt(K)
+  int64_t valid_tokens = -1;  // keys at and after this index are masked, at least 1 is not; -1 = all N are valid
+  DropoutMask dropout;        // on the probabilities; mask index = query * N rounded up to 4 + key
 };
 
-/// Scratch in floats that one call needs, for N tokens and head size K.
+/// Scratch in floats that one call needs, for N tokens and head size K; grows with N, not N * N. Its content is of no
+/// meaning before and after a call, and it may lie at any address.
 int64_t attention_scratch(int64_t tokens, int64_t head_size);
 
 /// out [N, K] = softmax(scale q k^T) v, q k v [N, K], rows may be strided (qkv in one matrix). log_sum_exp [N]

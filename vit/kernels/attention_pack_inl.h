@@ -14,7 +14,6 @@
 
 #include "vit/core/tensor_view.h"
 #include "vit/kernels/micro_gemm_inl.h"
-#include "vit/kernels/rows_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vit {
@@ -24,6 +23,15 @@ namespace attention {
 namespace hn = hwy::HWY_NAMESPACE;
 using micro::F32;
 using micro::Rows;
+
+/// Calls body(d, c) for vectors that cover n columns exactly: whole ones, then halves down to a single lane.
+template <class Body, class D = F32>
+HWY_INLINE void ForColumns(int64_t n, Body body, int64_t c = 0, D d = D()) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (; c + lanes <= n; c += lanes) body(d, c);
+  if constexpr (hn::MaxLanes(D()) > 1)
+    if (c < n) ForColumns(n, body, c, hn::Half<D>());
+}
 
 #if HWY_TARGET == HWY_SCALAR
 
@@ -103,22 +111,23 @@ HWY_NOINLINE void PackTransposed(TensorView<const float> from, float scale, Rows
 /// to [rows, cols] = from, its rows padded with zeros to whole vectors.
 HWY_NOINLINE void PackRows(TensorView<const float> from, Rows<float> to) {
   const F32 d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const int64_t whole = from.cols() / lanes * lanes;
+  const int64_t cols = from.cols(), whole = cols - cols % static_cast<int64_t>(hn::Lanes(d));
   for (int64_t r = 0; r < from.rows(); ++r) {
     const float* in = from.data() + r * from.stride(0);
     float* out = to.row(r);
-    for (int64_t c = 0; c < whole; c += lanes) hn::StoreU(hn::LoadU(d, in + c), d, out + c);
-    if (whole == from.cols()) continue;
-    hn::StoreU(hn::Zero(d), d, out + whole);
-    std::copy(in + whole, in + from.cols(), out + whole);
+    if (whole < cols) hn::StoreU(hn::Zero(d), d, out + whole);
+    ForColumns(cols, [=](auto tag, int64_t c) HWY_ATTR { hn::StoreU(hn::LoadU(tag, in + c), tag, out + c); });
   }
 }
 
-/// to [rows, cols] = from without the padding.
+/// to [cols] = factor * from, nothing beside is touched.
+HWY_INLINE void UnpackRow(const float* from, int64_t cols, float factor, float* to) {
+  ForColumns(cols, [=](auto tag, int64_t c)
+                       HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(tag, from + c), hn::Set(tag, factor)), tag, to + c); });
+}
+
 HWY_NOINLINE void UnpackRows(Rows<const float> from, TensorView<float> to) {
-  for (int64_t r = 0; r < to.rows(); ++r)
-    rows::Map(from.row(r), to.cols(), to.data() + r * to.stride(0), [](auto v) HWY_ATTR { return v; });
+  for (int64_t r = 0; r < to.rows(); ++r) UnpackRow(from.row(r), to.cols(), 1, to.data() + r * to.stride(0));
 }
 
 }  // namespace attention
