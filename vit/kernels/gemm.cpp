@@ -243,7 +243,7 @@ void limit_products(Isa isa) {
   const auto cpu_isa = isa == Isa::baseline ? dnnl::cpu_isa::sse41
                        : isa == Isa::avx2   ? dnnl::cpu_isa::avx2
                        : isa == Isa::avx512 ? dnnl::cpu_isa::avx512_core_vnni
-                                            : dnnl::cpu_isa::all;
+                                            : dnnl::cpu_isa::avx512_core_bf16;
   if (dnnl::set_max_cpu_isa(cpu_isa) != dnnl::status::success)
     fail(ErrorKind::internal, "[gemm] VIT_ISA=", isa_name(isa), " came too late: the product library is in use");
 }
@@ -256,6 +256,9 @@ Isa product_isa() {
       return Isa::baseline;
     case dnnl::cpu_isa::avx2:
     case dnnl::cpu_isa::avx2_vnni:
+#if DNNL_VERSION_MAJOR >= 3
+    case dnnl::cpu_isa::avx2_vnni_2:
+#endif
       return Isa::avx2;
     case dnnl::cpu_isa::avx512_core:
     case dnnl::cpu_isa::avx512_core_vnni:
