@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/split_names.h"
+
 namespace vit {
 
 enum class ClassOrder { natural, plain };  // "10" after "9", or byte order
-
-inline constexpr std::string_view kSplitNames[] = {"train", "val", "test"};
 
 struct PictureFile {
   size_t path = 0;  // index into the list of paths

@@ -16,8 +16,10 @@ class Hdf5Dataset final : public Dataset {
  public:
   Hdf5Dataset(h5::File file, const OpenOptions& options) : file_(std::move(file)), options_(options) {
     read_metadata();
-    for (const char* name : kSplitNames)
-      if (file_.exists(std::string("/") + name)) splits_[name].header = read_split_header(file_, name);
+    for (const std::string_view split : kSplitNames) {
+      const std::string name(split);
+      if (file_.exists("/" + name)) splits_[name].header = read_split_header(file_, name);
+    }
     if (splits_.empty()) fail(ErrorKind::data, "[dataset] ", where(), " has none of the splits train, val and test");
   }
 
@@ -26,8 +28,8 @@ class Hdf5Dataset final : public Dataset {
 
   std::vector<std::string> split_names() const override {
     std::vector<std::string> names;
-    for (const char* name : kSplitNames)
-      if (splits_.count(name) > 0) names.emplace_back(name);
+    for (const std::string_view name : kSplitNames)
+      if (splits_.count(std::string(name)) > 0) names.emplace_back(name);
     return names;
   }
 

@@ -5,13 +5,13 @@
 #include <span>
 #include <string>
 
+#include "datasets/split_names.h"
 #include "vit/io/checksum.h"
 
 namespace vit {
 
 inline constexpr const char* kDatasetFormat = "vit-dataset";
 inline constexpr const char* kDatasetVersion = "1";
-inline constexpr const char* kSplitNames[] = {"train", "val", "test"};
 
 /// The checksum of a split: of (int32 label, int64 byte count, bytes) of each picture in order.
 class PictureChecksum {
