@@ -76,7 +76,7 @@ class ArchiveStream : public EntryStream {
     archive_read_support_filter_bzip2(a);
     archive_read_support_filter_zstd(a);
     archive_read_support_format_tar(a);
-    archive_read_support_format_zip(a);
+    archive_read_support_format_zip_seekable(a);  // by the directory at the end: a file that was cut has none
     if (std::error_code error; std::filesystem::file_size(path, error) == 0) broken("the file is empty");
     if (archive_read_open_filename(a, path.c_str(), kReadBlock) != ARCHIVE_OK) broken(reason(a));
   }

@@ -18,13 +18,14 @@ namespace {
 constexpr int64_t kGrain = 4;  // pictures a task; a 32x32 picture takes a few tens of microseconds
 
 void check(const LoaderOptions& options) {
-  const auto at_least = [](const char* name, int64_t value, int64_t least) {
-    if (value < least) fail(ErrorKind::usage, "[loader] ", name, ": needs at least ", least, ", has ", value);
+  const auto within = [](const char* name, int64_t value, int64_t least, int64_t most) {
+    if (value < least || value > most)
+      fail(ErrorKind::usage, "[loader] ", name, ": needs ", least, " to ", most, ", has ", value);
   };
-  at_least("batch", options.batch, 1);
-  at_least("ahead", options.ahead, 1);
-  at_least("epoch", options.epoch, 0);
-  at_least("first_batch", options.first_batch, 0);
+  within("batch", options.batch, 1, 1 << 20);
+  within("ahead", options.ahead, 1, 1 << 20);
+  within("epoch", options.epoch, 0, INT64_MAX);
+  within("first_batch", options.first_batch, 0, INT64_MAX);
   if (options.augmentation) validate(*options.augmentation);
 }
 
@@ -45,8 +46,6 @@ class BatchMaker {
 
   Batch make_room() const {
     const auto rows = static_cast<size_t>(options_.batch);
-    if (row_ > 0 && options_.batch > INT64_MAX / row_)
-      fail(ErrorKind::usage, "[loader] batch: ", options_.batch, " pictures of ", row_, " values are too many");
     Batch batch;
     batch.patches = AlignedBuffer<float>(options_.batch * row_);
     batch.labels.reserve(rows);
