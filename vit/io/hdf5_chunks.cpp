@@ -16,11 +16,8 @@ namespace {
 
 constexpr int64_t kChecksumBytes = 4;  // after the data of a chunk, little endian
 
-/// Finding the places of n chunks takes the library n * n / 2 steps; beyond this many it reads them itself.
-constexpr hsize_t kMostChunks = 20000;
-
 /// Rows a chunk when the stored chunks are rows of bytes followed by their Fletcher32 sum and nothing else; or 0.
-int64_t plain_chunk_rows(const OpenFile& file, const OpenedDataset& dataset) {
+int64_t plain_chunk_rows(const OpenedDataset& dataset) {
   const hid_t creation = dataset.creation.get();
   if (H5Pget_layout(creation) != H5D_CHUNKED || H5Pget_nfilters(creation) != 1) return 0;
   unsigned flags = 0;
@@ -31,10 +28,6 @@ int64_t plain_chunk_rows(const OpenFile& file, const OpenedDataset& dataset) {
   if (H5Pget_chunk(creation, rank, chunk.data()) != rank) return 0;
   for (std::size_t d = 1; d < dataset.shape.size(); ++d)
     if (static_cast<int64_t>(chunk[d]) != dataset.shape[d]) return 0;
-  // Addresses count from the end of a user block.
-  const Handle creation_of_file(H5Fget_create_plist(file.file.get()), H5Pclose);
-  hsize_t user_block = 0;
-  if (!creation_of_file || H5Pget_userblock(creation_of_file.get(), &user_block) < 0 || user_block != 0) return 0;
   return static_cast<int64_t>(chunk[0]);
 }
 
@@ -76,38 +69,37 @@ void ChunkReader::Impl::open() {
   if (dataset.shape.empty()) opened.fail_object(name, "has no rows");
   rows = dataset.shape[0];
   row_bytes = rows == 0 ? 0 : dataset.count / rows;
-  if (dataset.count > 0) rows_per_chunk = plain_chunk_rows(opened, dataset);
+  if (dataset.count > 0) rows_per_chunk = plain_chunk_rows(dataset);
   if (rows_per_chunk == 0 || !find_chunks()) places.clear();
   if (!places.empty()) verified = std::make_unique<std::atomic<bool>[]>(places.size());
 }
 
 /// False when a chunk is not there as a whole, or stored without its sum.
 bool ChunkReader::Impl::find_chunks() {
-  const OpenFile& opened = *file.file_;
+  OpenFile& opened = *file.file_;
   const hid_t id = dataset.dataset.get();
-  const Handle space(H5Dget_space(id), H5Sclose);
-  const hsize_t expected = static_cast<hsize_t>((rows - 1) / rows_per_chunk + 1);
-  hsize_t stored = 0;
-  if (!space || H5Dget_num_chunks(id, space.get(), &stored) < 0)
-    opened.fail_call(ErrorKind::data, "find the chunks of", name);
-  if (stored != expected || stored > kMostChunks) return false;
-  places.assign(stored, -1);
+  const int64_t whole = chunk_bytes() + kChecksumBytes;
+  const auto room = std::make_unique_for_overwrite<uint8_t[]>(static_cast<std::size_t>(whole));
   std::array<hsize_t, H5S_MAX_RANK> corner{};
-  const auto whole = static_cast<hsize_t>(chunk_bytes() + kChecksumBytes);
-  const auto file_bytes = static_cast<haddr_t>(opened.device.size());
-  for (hsize_t i = 0; i < stored; ++i) {
-    unsigned skipped = 0;
-    haddr_t place = 0;
-    hsize_t bytes = 0;
-    if (H5Dget_chunk_info(id, space.get(), i, corner.data(), &skipped, &place, &bytes) < 0)
+  places.clear();
+  for (int64_t row = 0; row < rows; row += rows_per_chunk) {
+    corner[0] = static_cast<hsize_t>(row);
+    hsize_t stored = 0;
+    if (H5Dget_chunk_storage_size(id, corner.data(), &stored) < 0)
       opened.fail_call(ErrorKind::data, "find the chunks of", name);
-    const hsize_t index = corner[0] / static_cast<hsize_t>(rows_per_chunk);
-    if (skipped != 0 || bytes != whole || index >= stored) return false;
-    if (place > file_bytes || bytes > file_bytes - place)
+    if (stored != static_cast<hsize_t>(whole)) return false;
+    Device::Place place;
+    uint32_t skipped_filters = 0;
+    opened.device.note_reads(&place);
+    const herr_t read = H5Dread_chunk(id, H5P_DEFAULT, corner.data(), &skipped_filters, room.get());
+    opened.device.note_reads(nullptr);
+    if (read < 0) opened.fail_call(ErrorKind::data, "find the chunks of", name);
+    if (skipped_filters != 0 || place.bytes != whole) return false;
+    if (place.offset > opened.device.size() - whole)
       opened.fail_object(name, "has a chunk beyond the end; is it cut off?");
-    places[index] = static_cast<int64_t>(place);
+    places.push_back(place.offset);
   }
-  return std::find(places.begin(), places.end(), -1) == places.end();
+  return true;
 }
 
 void ChunkReader::Impl::read_bytes(int64_t offset, std::span<uint8_t> out) const {

@@ -119,8 +119,12 @@ haddr_t driver_get_eof(const H5FD_t* file, H5FD_mem_t) { return static_cast<hadd
 
 bool in_range(haddr_t address, std::size_t size) { return address <= kMaxAddress && size <= kMaxAddress - address; }
 
-herr_t driver_read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, void* buffer) {
+herr_t driver_read(H5FD_t* file, H5FD_mem_t type, hid_t, haddr_t address, std::size_t size, void* buffer) {
   if (!in_range(address, size)) return -1;
+  if (Device::Place* place = device_of(file).noted(); place != nullptr && type == H5FD_MEM_DRAW) {
+    *place = {static_cast<int64_t>(address), static_cast<int64_t>(size)};
+    return 0;
+  }
   return device_of(file).read(address, static_cast<uint8_t*>(buffer), size) ? 0 : -1;
 }
 

@@ -27,6 +27,15 @@ class Device {
   /// Also notes what the system reports only now.
   void close();
 
+  struct Place {
+    int64_t offset = -1;
+    int64_t bytes = 0;
+  };
+  /// Until it is called with null, reads of raw data (not of metadata) only note their place. The library tells where
+  /// a chunk lies much faster by reading it than when it is asked.
+  void note_reads(Place* place) { noted_ = place; }
+  Place* noted() const { return noted_; }
+
   // For the driver. Bytes after the end read as zeros, as the library expects of space it has not written yet.
   bool read(uint64_t offset, uint8_t* out, std::size_t size) const;
   void write(uint64_t offset, const uint8_t* bytes, std::size_t size);
@@ -36,6 +45,7 @@ class Device {
   int fd_ = -1;
   int64_t size_ = 0;
   int write_error_ = 0;
+  Place* noted_ = nullptr;
 };
 
 /// Makes files opened with the access list go through `device`, which must outlive them. Negative on failure.
