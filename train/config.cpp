@@ -62,7 +62,8 @@ void decode(const json& value, const Field& field, std::string& out) {
 }
 
 void decode(const json& value, const Field& field, uint64_t& out) {
-  if (!value.is_number_unsigned()) field.reject("a whole number of at least 0", value);
+  const bool negative = !value.is_number_unsigned() && value.is_number_integer() && value.get<int64_t>() < 0;
+  if (!value.is_number_integer() || negative) field.reject("a whole number of at least 0", value);
   out = value.get<uint64_t>();
 }
 

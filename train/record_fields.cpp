@@ -26,7 +26,8 @@ void RecordFields::reject(const char* name, std::string_view needs) const {
 int64_t RecordFields::count(const char* name) const {
   const json& value = at(name);
   constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > kMost) reject(name, "a whole number of at least 0");
+  const bool too_large = value.is_number_unsigned() && value.get<uint64_t>() > kMost;
+  if (!value.is_number_integer() || too_large || value.get<int64_t>() < 0) reject(name, "a whole number of at least 0");
   return value.get<int64_t>();
 }
 

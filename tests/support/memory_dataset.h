@@ -15,7 +15,7 @@ namespace vit::test {
 
 class MemorySplit : public Split {
  public:
-  /// `count` squares of `side` pixels: class k has a bright stripe at a place of its own, under noise.
+  /// `count` squares of `side` pixels: class k has a bright stripe at a place and in a colour of its own, under noise.
   MemorySplit(int64_t count, int64_t side, int64_t classes, uint64_t seed) : side_(side) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t label = i % classes;
@@ -25,7 +25,8 @@ class MemorySplit : public Split {
       for (int64_t y = 0; y < side; ++y) {
         const bool stripe = y * classes / side == label;
         for (int64_t x = 0; x < side * 3; ++x) {
-          pixels[static_cast<std::size_t>(y * side * 3 + x)] = static_cast<uint8_t>((stripe ? 120 : 60) + random.below(80));
+          const int64_t light = stripe && x % 3 == label % 3 ? 160 : 60;
+          pixels[static_cast<std::size_t>(y * side * 3 + x)] = static_cast<uint8_t>(light + static_cast<int64_t>(random.below(80)));
         }
       }
       pictures_.push_back(std::move(pixels));

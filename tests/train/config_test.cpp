@@ -63,6 +63,12 @@ TEST(TrainConfig, EveryPlainFieldIsRead) {
   EXPECT_EQ(config.model.classes, 0);
 }
 
+TEST(TrainConfig, ValuesMadeInMemoryAreRead) {
+  const TrainConfig config = train_config_from_json({{"seed", 5}, {"epochs", 6}}, kDefaults, "test");
+  EXPECT_EQ(config.seed, 5u);
+  EXPECT_EQ(config.epochs, 6);
+}
+
 TEST(TrainConfig, AbsentFieldsKeepTheBase) {
   const TrainConfig base = train_recipe("cifar10");
   const TrainConfig config = train_config_from_json(json::parse(R"({"epochs": 2, "model": {"depth": 3}})"), base, "test");
