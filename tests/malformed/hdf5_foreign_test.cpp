@@ -161,18 +161,23 @@ TEST(Hdf5Foreign, OtherElementTypesAreRefused) {
 
 TEST(Hdf5Foreign, SizesBeyondTheFileAreRefusedBeforeMemoryIsTaken) {
   const TempDir dir;
-  const hid_t file = H5Fcreate((dir / "a.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  const hsize_t huge[] = {hsize_t{1} << 40, 1 << 20};
-  const hid_t space = H5Screate_simple(2, huge, nullptr);
-  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-  chunked(creation, 1 << 10, 1 << 10);
-  H5Pset_deflate(creation, 1);
-  H5Dclose(H5Dcreate2(file, "x", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
-  H5Pclose(creation);
-  H5Sclose(space);
-  H5Fclose(file);
-  expect_refused(dir / "a.h5", "size");
+  const auto write_empty = [&](hsize_t rows, hsize_t columns) {  // no chunk is stored
+    const hid_t file = H5Fcreate((dir / "a.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    const hsize_t shape[] = {rows, columns};
+    const hid_t space = H5Screate_simple(2, shape, nullptr);
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    chunked(creation, 1 << 10, 1 << 10);
+    H5Pset_deflate(creation, 1);
+    H5Dclose(H5Dcreate2(file, "x", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Fclose(file);
+  };
+  write_empty(1 << 20, 1 << 16);
+  expect_refused(dir / "a.h5", "holds only 0");
   EXPECT_NE(error_of([&] { h5::File::open(dir / "a.h5").info("/x"); }).find("/x"), std::string::npos);
+  write_empty(hsize_t{1} << 40, hsize_t{1} << 40);  // more than 64 bits
+  expect_refused(dir / "a.h5", "size that no file holds");
 }
 
 TEST(Hdf5Foreign, TextOfVariableLengthIsRefused) {
@@ -194,6 +199,30 @@ TEST(Hdf5Foreign, TextOfVariableLengthIsRefused) {
   const h5::File opened = h5::File::open(dir / "a.h5");
   EXPECT_NE(error_of([&] { opened.read_text("/x"); }).find("fixed length"), std::string::npos);
   EXPECT_NE(error_of([&] { opened.read_attribute("/", "a"); }).find("fixed length"), std::string::npos);
+}
+
+// Times would make two files of the same content differ.
+TEST(Hdf5Foreign, OurObjectsCarryNoTimes) {
+  const TempDir dir;
+  {
+    h5::File file = h5::File::create(dir / "a.h5");
+    file.write_text("/group/text", "x");
+    file.close();
+  }
+  const hid_t file = H5Fopen((dir / "a.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t group = H5Gopen2(file, "group", H5P_DEFAULT);
+  const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, "group/text", H5P_DEFAULT);
+  for (const hid_t list : {H5Gget_create_plist(group), H5Gget_create_plist(root), H5Dget_create_plist(dataset)}) {
+    hbool_t times = true;
+    EXPECT_GE(H5Pget_obj_track_times(list, &times), 0);
+    EXPECT_FALSE(times);
+    H5Pclose(list);
+  }
+  H5Dclose(dataset);
+  H5Gclose(root);
+  H5Gclose(group);
+  H5Fclose(file);
 }
 
 // What h5py writes for numpy's S and for a scalar of fixed length.
