@@ -31,7 +31,7 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
   const std::string meant = nearest_word(word, known);
-  return meant.empty() ? "" : "; did you mean '" + meant + "'?";
+  return meant.empty() ? "" : " (did you mean '" + meant + "'?)";
 }
 
 std::string number_text(double value) {
@@ -40,14 +40,33 @@ std::string number_text(double value) {
   return out.str();
 }
 
-/// Required options say so, and defaults stand at the end of the description.
+/// Line breaks between words, so that no line is longer than `width`.
+std::string wrapped(const std::string& text, size_t width) {
+  std::string out;
+  size_t line = 0;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (line > 0 && line + 1 + word.size() > width) {
+      out += '\n';
+      line = 0;
+    } else if (line > 0) {
+      out += ' ';
+      ++line;
+    }
+    out += word;
+    line += word.size();
+  }
+  return out;
+}
+
+/// Required options say so, defaults stand at the end of the description, lines fit 120 columns.
 class HelpFormatter : public CLI::Formatter {
  public:
-  HelpFormatter() { column_width(34); }
+  HelpFormatter() { column_width(kColumn); }
 
   std::string make_option_opts(const CLI::Option* option) const override {
     if (option->get_type_size() == 0) return "";
-    std::string text = " " + option->get_type_name();
+    std::string text = option->get_type_name().empty() ? "" : " " + option->get_type_name();
     if (option->get_expected_max() == CLI::detail::expected_max_vector_size) text += "...";
     return text;
   }
@@ -56,8 +75,17 @@ class HelpFormatter : public CLI::Formatter {
     std::string text = option->get_description();
     if (option->get_required()) text += " (required)";
     if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
+    return wrapped(text, 118 - kColumn);
+  }
+
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+    for (size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 1);
     return text;
   }
+
+ private:
+  static constexpr size_t kColumn = 34;
 };
 
 const CLI::App& chosen_command(const CLI::App& root) {
@@ -147,12 +175,13 @@ void add_threads_option(CLI::App& command) {
 }
 
 CLI::Option* add_dtype_option(CLI::App& command, DType& dtype) {
-  static constexpr Word<DType> kTypes[] = {{"fp32", DType::f32}, {"bf16", DType::bf16}, {"int8", DType::i8}};
+  static constexpr Word<DType> kTypes[] = {{"fp32", DType::f32}};
   return add_word_option(command, "--dtype", kTypes, dtype, "arithmetic of the products")->group("Running");
 }
 
 void set_help_style(CLI::App& root) {
   root.formatter(std::make_shared<HelpFormatter>());
+  root.set_help_flag("-h,--help", "show this help");
   root.get_formatter()->label("Positionals", "Arguments");
   root.get_formatter()->label("SUBCOMMAND", "COMMAND");
   root.get_formatter()->label("OPTIONS", "options");

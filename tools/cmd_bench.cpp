@@ -61,7 +61,7 @@ int run_bench(const BenchArgs& args) {
 void add_bench_command(CLI::App& root, Run& run) {
   auto* command = root.add_subcommand("bench", "Speed of a model on this machine")->group("Commands");
   auto args = std::make_shared<BenchArgs>();
-  command->add_option("MODEL", args->model, "model file (.h5)");
+  command->add_option("MODEL", args->model, "model file (.h5)")->type_name("");
   command
       ->add_option("--model", args->preset,
                    "untrained instead of a file [vit_tiny_patch16_224]: " + joined(model_preset_names(), ", "))

@@ -68,8 +68,10 @@ int run_classify(ClassifyArgs args) {
 void add_classify_command(CLI::App& root, Run& run) {
   auto* command = root.add_subcommand("classify", "What pictures show")->group("Commands");
   auto args = std::make_shared<ClassifyArgs>();
-  command->add_option("MODEL", args->model, "model file (.h5)")->required();
-  command->add_option("PATH", args->inputs, "pictures, folders (with all below them) and patterns")->required();
+  command->add_option("MODEL", args->model, "model file (.h5)")->type_name("")->required();
+  command->add_option("PATH", args->inputs, "pictures, folders (with all below them) and patterns")
+      ->type_name("")
+      ->required();
   command->add_option("--top-k", args->files.top_k, "answers a picture, best first")
       ->capture_default_str()
       ->type_name("N")

@@ -46,8 +46,10 @@ void add_import(CLI::App& data, Run& run) {
   auto* command = data.add_subcommand("import", "Make one HDF5 data set file from published files or a folder");
   auto args = std::make_shared<ImportArgs>();
   ImportOptions& options = args->options;
-  command->add_option("SRC", args->source, "folder, or .tar, .tar.gz, .tar.xz or .zip of one")->required();
-  command->add_option("OUT", args->out, "the HDF5 file to write")->required();
+  command->add_option("SRC", args->source, "folder, or .tar, .tar.gz, .tar.xz or .zip of one")
+      ->type_name("")
+      ->required();
+  command->add_option("OUT", args->out, "the HDF5 file to write")->type_name("")->required();
   add_word_option(*command, "--format", kFormats, options.format,
                   "what SRC holds; folder = a sub-folder a class, or train/val/test above them")
       ->group("Source");
@@ -153,7 +155,7 @@ int run_info(const InfoArgs& args) {
 void add_info(CLI::App& data, Run& run) {
   auto* command = data.add_subcommand("info", "What a data set holds: classes, splits, counts");
   auto args = std::make_shared<InfoArgs>();
-  command->add_option("DATA", args->path, "HDF5 data set or image folder")->required();
+  command->add_option("DATA", args->path, "HDF5 data set or image folder")->type_name("")->required();
   command->add_flag("--json", args->json, "as JSON");
   command->callback([args, &run] { run = [args] { return run_info(*args); }; });
 }
@@ -173,8 +175,10 @@ int run_grid(const GridArgs& args) {
 void add_grid(CLI::App& data, Run& run) {
   auto* command = data.add_subcommand("grid", "Cut a picture of equal tiles into an image folder");
   auto args = std::make_shared<GridArgs>();
-  command->add_option("PICTURE", args->picture, "rows of tiles, class 0 at the top")->required();
-  command->add_option("OUT", args->out, "the folder to make: OUT/train/<class>/0000.png, ...")->required();
+  command->add_option("PICTURE", args->picture, "rows of tiles, class 0 at the top")->type_name("")->required();
+  command->add_option("OUT", args->out, "the folder to make: OUT/train/<class>/0000.png, ...")
+      ->type_name("")
+      ->required();
   command->add_option("--tile", args->options.tile, "side of a tile, in pixels")
       ->required()
       ->type_name("PIXELS")
@@ -205,7 +209,9 @@ int run_draw(const DrawArgs& args) {
 void add_draw(CLI::App& data, Run& run) {
   auto* command = data.add_subcommand("draw", "Draw an image folder of digits, to try things out");
   auto args = std::make_shared<DrawArgs>();
-  command->add_option("OUT", args->out, "the folder to make: OUT/train/<digit>/0000.png, ...")->required();
+  command->add_option("OUT", args->out, "the folder to make: OUT/train/<digit>/0000.png, ...")
+      ->type_name("")
+      ->required();
   command->add_option("--train", args->options.train, "pictures a digit")
       ->capture_default_str()
       ->type_name("N")

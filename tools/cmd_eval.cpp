@@ -41,8 +41,8 @@ int run_eval(const EvalArgs& args) {
 void add_eval_command(CLI::App& root, Run& run) {
   auto* command = root.add_subcommand("eval", "Accuracy of a model on labelled pictures")->group("Commands");
   auto args = std::make_shared<EvalArgs>();
-  command->add_option("MODEL", args->model, "model file (.h5)")->required();
-  command->add_option("DATA", args->data, "HDF5 data set or image folder")->required();
+  command->add_option("MODEL", args->model, "model file (.h5)")->type_name("")->required();
+  command->add_option("DATA", args->data, "HDF5 data set or image folder")->type_name("")->required();
   command->add_option("--split", args->split, "train, val or test; the default is the last of these that is there")
       ->type_name("NAME")
       ->group("Data");

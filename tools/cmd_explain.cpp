@@ -71,8 +71,10 @@ int run_explain(const ExplainArgs& args) {
 void add_explain_command(CLI::App& root, Run& run) {
   auto* command = root.add_subcommand("explain", "Where the model looks, drawn over the pictures")->group("Commands");
   auto args = std::make_shared<ExplainArgs>();
-  command->add_option("MODEL", args->model, "model file (.h5)")->required();
-  command->add_option("IMAGE", args->inputs, "pictures, folders (with all below them) and patterns")->required();
+  command->add_option("MODEL", args->model, "model file (.h5)")->type_name("")->required();
+  command->add_option("IMAGE", args->inputs, "pictures, folders (with all below them) and patterns")
+      ->type_name("")
+      ->required();
   command->add_option("--output", args->output, "folder for the drawings, <picture>.png each")
       ->required()
       ->type_name("DIR")

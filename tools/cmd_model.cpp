@@ -53,7 +53,7 @@ int run_info(const InfoArgs& args) {
 void add_info(CLI::App& parent, Run& run) {
   auto* command = parent.add_subcommand("info", "Architecture, preprocessing, classes and training of a model file");
   auto args = std::make_shared<InfoArgs>();
-  command->add_option("MODEL", args->path, "model file (.h5)")->required();
+  command->add_option("MODEL", args->path, "model file (.h5)")->type_name("")->required();
   command->add_flag("--json", args->json, "as JSON");
   command->callback([args, &run] { run = [args] { return run_info(*args); }; });
 }
@@ -82,7 +82,7 @@ int run_init(const InitArgs& args) {
 void add_init(CLI::App& parent, Run& run) {
   auto* command = parent.add_subcommand("init", "Write an untrained model");
   auto args = std::make_shared<InitArgs>();
-  command->add_option("OUT", args->out, "model file to write (.h5)")->required();
+  command->add_option("OUT", args->out, "model file to write (.h5)")->type_name("")->required();
   command->add_option("--model", args->preset, "one of " + joined(model_preset_names(), ", "))
       ->required()
       ->type_name("PRESET")

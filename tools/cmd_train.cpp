@@ -10,6 +10,7 @@
 #include "tools/report.h"
 #include "tools/stop_signal.h"
 #include "tools/train_options.h"
+#include "train/run_folder.h"
 #include "train/trainer.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
@@ -71,6 +72,7 @@ void print_end(const TrainSummary& summary, const TrainArgs& args) {
 }
 
 int run_train(const TrainArgs& args) {
+  if (args.options.resume) need_checkpoint(RunFolder{args.out});
   const TrainConfig config = resolve_config(args);
   const auto dataset = open_dataset(args.data);
   Progress progress("train");
@@ -94,7 +96,7 @@ int run_train(const TrainArgs& args) {
 void add_train_command(CLI::App& root, Run& run) {
   auto* command = root.add_subcommand("train", "Learn a model from labelled pictures")->group("Commands");
   auto args = std::make_shared<TrainArgs>();
-  command->add_option("DATA", args->data, "HDF5 data set (vit data import) or image folder")->required();
+  command->add_option("DATA", args->data, "HDF5 data set (vit data import) or image folder")->type_name("")->required();
   command->add_option("--out", args->out, "folder for best.h5, last.h5, history, curves.png and config.json")
       ->required()
       ->type_name("RUN")

@@ -117,11 +117,9 @@ void add_train_config_options(CLI::App& command, json& overrides) {
     const auto take = [name, pointer, like, &overrides](const std::vector<std::string>& words) {
       overrides[pointer] = parse_value(name, words, like);
     };
-    command.add_option_function<std::vector<std::string>>(name, take, field.help)
-        ->expected(like.is_array() ? 3 : 1)
-        ->type_name(field.unit)
-        ->default_str(value_text(like))
-        ->group(field.group);
+    auto* option = command.add_option_function<std::vector<std::string>>(name, take, field.help);
+    if (!like.is_array()) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    option->expected(like.is_array() ? 3 : 1)->type_name(field.unit)->default_str(value_text(like))->group(field.group);
   }
 }
 

@@ -45,10 +45,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App root("Vision Transformers for image classification: train, measure, use.", "vit");
   set_help_style(root);
   root.require_subcommand(1);
-  root.set_version_flag("--version", version_text);
-  root.footer(
-      "vit COMMAND --help tells the options of a command.\n"
-      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.");
+  root.set_version_flag("--version", version_text, "show version, processor and libraries");
   Run run;
   add_train_command(root, run);
   add_eval_command(root, run);
@@ -57,6 +54,9 @@ int run_command_line(int argc, char** argv) {
   add_data_command(root, run);
   add_model_command(root, run);
   add_bench_command(root, run);
+  root.footer(
+      "vit COMMAND --help tells the options of a command.\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.");
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

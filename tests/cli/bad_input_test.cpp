@@ -87,7 +87,7 @@ TEST_F(BadInput, MissingSplitIsNamedWithThoseThatAreThere) {
   make_dataset(8, 0);
   init_model(3);
   EXPECT_TRUE(
-      failed_with(run_vit({"eval", path("model.h5"), path("data.h5"), "--split", "test"}), 1, {"test", "train"}));
+      failed_with(run_vit({"eval", path("model.h5"), path("data.h5"), "--split", "test"}), 2, {"test", "train"}));
 }
 
 TEST_F(BadInput, ModelFileThatIsNoneIsNamed) {

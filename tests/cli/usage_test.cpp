@@ -11,6 +11,8 @@ struct HelpCase {
   std::vector<std::string> words;  // of its help
 };
 
+void PrintTo(const HelpCase& help, std::ostream* out) { *out << testing::PrintToString(help.command); }
+
 class Help : public testing::TestWithParam<HelpCase> {};
 
 TEST_P(Help, NamesArgumentsOptionsAndDefaults) {
@@ -90,6 +92,8 @@ struct UsageCase {
   std::vector<std::string> words;  // of the one line on stderr
 };
 
+void PrintTo(const UsageCase& usage, std::ostream* out) { *out << testing::PrintToString(usage.command); }
+
 class Usage : public testing::TestWithParam<UsageCase> {};
 
 TEST_P(Usage, IsOneLineAndExitCode2) {
@@ -106,7 +110,9 @@ INSTANTIATE_TEST_SUITE_P(
         UsageCase{"misspelt_sub_command", {"data", "imprt", "a", "b"}, {"'imprt'", "did you mean 'import'?"}},
         UsageCase{"unknown_command", {"frobnicate"}, {"no command 'frobnicate'; see vit --help"}},
         UsageCase{"misspelt_option", {"train", "a.h5", "--ot", "run"}, {"--ot", "did you mean '--out'?"}},
-        UsageCase{"misspelt_option_with_value", {"train", "a", "--out", "b", "--epoch=3"}, {"--epoch;", "'--epochs'?"}},
+        UsageCase{"misspelt_option_with_value",
+                  {"train", "a", "--out", "b", "--epoch=3"},
+                  {"no option --epoch (", "'--epochs'?"}},
         UsageCase{"misspelt_root_option", {"--versoin"}, {"--versoin", "'--version'?"}},
         UsageCase{"misspelt_word", {"data", "import", "a", "b", "--format", "foldr"}, {"'foldr'", "'folder'?"}},
         UsageCase{"missing_argument", {"eval", "a.h5"}, {"DATA is required", "vit eval --help"}},
