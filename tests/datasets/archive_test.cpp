@@ -123,6 +123,17 @@ INSTANTIATE_TEST_SUITE_P(Archive, EveryForm, testing::Values("x.tar", "x.tar.gz"
                            return name;
                          });
 
+TEST(Archive, APlainTarCutBetweenTwoFilesIsCut) {
+  const TempDir dir;
+  test::write_archive(dir / "x.tar", kFiles);
+  const size_t first = 512 + 1024;  // header, and 1000 bytes rounded up
+  for (const size_t size : {first, first + 512}) {
+    test::write_bytes(dir / "cut.tar", test::read_bytes(dir / "x.tar").substr(0, size));
+    EXPECT_TRUE(
+        holds(error_of(ErrorKind::data, [&] { read_all(*open_source(dir / "cut.tar")); }), {"cut.tar", "end mark"}));
+  }
+}
+
 TEST(Archive, PathsAreOnlyNames) {
   const TempDir dir;
   test::write_archive(dir / "x.tar",

@@ -42,6 +42,10 @@ TEST(FolderLayout, ClassesMayBeCalledAsSplitsAre) {
   EXPECT_EQ(describe({"exam/1.png", "test/x/1.png"}), (Paths{"train:exam:exam/1.png", "train:test:test/x/1.png"}));
 }
 
+TEST(FolderLayout, SplitsHoldFolders) {
+  EXPECT_EQ(describe({"test/1.png", "val/1.png"}), (Paths{"train:test:test/1.png", "train:val:val/1.png"}));
+}
+
 TEST(FolderLayout, AFolderAroundAllIsLeftAside) {
   EXPECT_EQ(describe({"set-1.0/data/train/a/1.png", "set-1.0/data/train/b/1.png"}),
             (Paths{"train:a:set-1.0/data/train/a/1.png", "train:b:set-1.0/data/train/b/1.png"}));

@@ -238,7 +238,10 @@ TEST(Loader, StopsInTheMiddleOfABatch) {
     }
   };
   const auto split = std::make_shared<SlowSplit>();
-  { Loader loader(split, pipeline(), options(10'000)); }
+  {
+    Loader loader(split, pipeline(), options(10'000));
+    while (split->read == 0) std::this_thread::yield();
+  }
   EXPECT_LT(split->read, 1000) << "the batch has 10,000";
 }
 
