@@ -1,13 +1,15 @@
 // A run that was stopped or killed and resumed has the bits of one that never stopped.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
+#include <optional>
+#include <utility>
 #include <thread>
 
 #include "tests/support/temp_dir.h"
@@ -131,9 +133,11 @@ TEST(ResumeOfAFinishedRun, ChangesNothing) {
   EXPECT_EQ(read_file(folder / "run" / "last.h5", 1 << 26), before);
 }
 
+constexpr int64_t kKillEpochs = 20;
+
 TrainConfig kill_config() {
   TrainConfig config = small_config();
-  config.epochs = 12;
+  config.epochs = kKillEpochs;
   config.ema_decay = 0.9f;
   config.save_every_steps = 1;
   return config;
@@ -148,7 +152,14 @@ TEST(Kill, ChildTrains) {
   const std::filesystem::path run = named != nullptr ? std::filesystem::path(named) : own / "run";
   TrainOptions options;
   options.resume = std::filesystem::exists(run / "last.h5");
-  EXPECT_EQ(train(kill_config(), small_data(), run, options).epochs, 12);
+  EXPECT_EQ(train(kill_config(), small_data(), run, options).epochs, kKillEpochs);
+}
+
+/// Which writing of a file this is; none = there is no file.
+std::optional<std::pair<ino_t, int64_t>> version_of(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return std::pair(status.st_ino, int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec);
 }
 
 pid_t start_child(const std::filesystem::path& run) {
@@ -160,16 +171,28 @@ pid_t start_child(const std::filesystem::path& run) {
   _exit(127);
 }
 
+/// Waits until the file is written anew or the child has ended.
+template <class Version>
+void wait_for_new(const std::filesystem::path& path, const Version& old, pid_t child) {
+  while (version_of(path) == old) {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 TEST(Kill, AtAnyMomentLeavesACheckpointThatGoesOn) {
   if (std::getenv(kKillFolder) != nullptr) GTEST_SKIP();
   const TempDir folder;
   const std::filesystem::path run = folder / "run";
   RandomStream random(11, RandomPurpose::test);
   int killed = 0;
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 16; ++i) {
+    const auto old = version_of(run / "last.h5");
     const pid_t pid = start_child(run);
     ASSERT_GT(pid, 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(30 + random.below(300)));
+    wait_for_new(run / "last.h5", old, pid);
+    std::this_thread::sleep_for(std::chrono::microseconds(random.below(40'000)));
     ::kill(pid, SIGKILL);
     int status = 0;
     ASSERT_EQ(::waitpid(pid, &status, 0), pid);
@@ -178,17 +201,16 @@ TEST(Kill, AtAnyMomentLeavesACheckpointThatGoesOn) {
       break;
     }
     ++killed;
-    if (!std::filesystem::exists(run / "last.h5")) continue;
-    EXPECT_NO_THROW(last_state(run)) << "kill " << i;
+    ASSERT_NO_THROW(last_state(run)) << "kill " << i;
   }
-  EXPECT_GT(killed, 0);
+  EXPECT_GT(killed, 2);
 
   TrainOptions options;
-  options.resume = std::filesystem::exists(run / "last.h5");
+  options.resume = true;
   train(kill_config(), small_data(), run, options);
   train(kill_config(), small_data(), folder / "whole");
   test::expect_same_state(last_state(folder / "whole"), last_state(run));
-  EXPECT_EQ(lines_of(run / "history.csv"), 13);
+  EXPECT_EQ(lines_of(run / "history.csv"), kKillEpochs + 1);
 }
 
 }  // namespace

@@ -114,6 +114,39 @@ TEST(Trainer, TheSeedDecides) {
   EXPECT_FALSE(test::same_bits(last_state(folder / "a").model.weights, last_state(folder / "c").model.weights));
 }
 
+TEST(Trainer, EachEpochHasAnOrderOfItsOwn) {
+  const TempDir folder;
+  TrainConfig config = small_config();
+  config.lr = 1e-30f;  // no weight moves, so losses tell pictures apart
+  config.dropout = config.attention_dropout = config.drop_path = 0;
+  config.augment = {};
+  std::vector<double> first_losses;
+  TrainOptions options;
+  options.on_step = [&first_losses](const StepProgress& p) {
+    if (p.step == 1) first_losses.push_back(p.loss);
+  };
+  const TrainSummary summary = train(config, small_data(), folder / "run", options);
+  ASSERT_EQ(first_losses.size(), 3u);
+  EXPECT_NE(first_losses[0], first_losses[1]);
+  EXPECT_NE(first_losses[1], first_losses[2]);
+  for (const HistoryRow& row : summary.history) EXPECT_NEAR(*row.train_loss, *summary.history[0].train_loss, 1e-6);
+}
+
+TEST(Trainer, EachStepDrawsItsOwnDropout) {
+  const TempDir folder;
+  TrainConfig config = small_config();
+  config.lr = 1e-30f;  // no weight moves, and there is one picture: only dropout can change the loss
+  config.augment = {};
+  config.dropout = 0.5f;
+  const MemoryDataset data(8, 3, 1, 0);
+  const TrainSummary with = train(config, data, folder / "with");
+  EXPECT_NE(*with.history.at(0).train_loss, *with.history.at(1).train_loss);
+  EXPECT_NE(*with.history.at(1).train_loss, *with.history.at(2).train_loss);
+  config.dropout = config.attention_dropout = config.drop_path = 0;
+  const TrainSummary without = train(config, data, folder / "without");
+  EXPECT_EQ(*without.history.at(0).train_loss, *without.history.at(2).train_loss);
+}
+
 /// Two batches in one step are one step of a batch of twice the size: without dropout the gradients are the same but
 /// for the order of sums.
 TEST(Trainer, AccumulationIsALargerBatch) {
@@ -191,6 +224,27 @@ TEST(Trainer, UnreadablePicturesAreLeftOutAndNamedOnce) {
 
   for (int64_t i = 0; i < 42; ++i) data.splits["train"]->broken.push_back(i);
   EXPECT_NE(error_of(ErrorKind::data, [&] { train(small_config(), data, folder / "none"); }).find("no picture"), std::string::npos);
+}
+
+/// Steps are made proportional to the gradient (eps 1 is far above it), so a wrong mean shows.
+TEST(Trainer, UnreadablePicturesDoNotCountInTheMean) {
+  const TempDir folder;
+  TrainConfig config = small_config();
+  config.dropout = config.attention_dropout = config.drop_path = 0;
+  config.epochs = 1;
+  config.warmup_epochs = 0;
+  config.adam_eps = 1;
+  config.lr = 1;
+  config.clip_norm = 0;
+  config.weight_decay = 0;
+  MemoryDataset eight(8, 3, 8, 0);
+  eight.splits["train"]->broken = {7};
+  train(config, eight, folder / "eight");
+  train(config, MemoryDataset(8, 3, 7, 0), folder / "seven");
+  const ParameterBlock got = std::move(last_state(folder / "eight").model.weights);
+  const ParameterBlock wanted = std::move(last_state(folder / "seven").model.weights);
+  ASSERT_EQ(got.size(), wanted.size());
+  for (int64_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], 1e-5f) << i;
 }
 
 TEST(Trainer, BeginsWithTheWeightsOfAModel) {
