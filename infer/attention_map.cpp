@@ -39,12 +39,6 @@ Row pooling_row(const ModelConfig& config) {
 
 }  // namespace
 
-AttentionMethod parse_attention_method(std::string_view name) {
-  if (name == "attention") return AttentionMethod::last_layer;
-  if (name == "rollout") return AttentionMethod::rollout;
-  fail(ErrorKind::usage, "[explain] method: needs attention or rollout, has '", name, "'");
-}
-
 AttentionMap attention_map(TensorView<const float> attention, const ModelConfig& config, AttentionMethod method) {
   const int64_t tokens = config.tokens();
   if (attention.rank() != 2 || attention.rows() != config.depth * config.heads || attention.cols() != tokens * tokens)

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "vit/core/tensor_view.h"
@@ -14,9 +13,6 @@ enum class AttentionMethod {
   last_layer,  // what the pooled token reads in the last layer, mean over heads
   rollout,     // through all layers with half the weight on the residual: Abnar & Zuidema, arXiv:2005.00928
 };
-
-/// "attention" or "rollout". Throws Error (usage) for another word.
-AttentionMethod parse_attention_method(std::string_view name);
 
 /// Shares of the patches, [grid, grid] row-major; they add up to 1 (all 0 when the class token read itself alone).
 struct AttentionMap {

@@ -15,13 +15,6 @@ constexpr int64_t kProbabilityWidth = 11;
 
 }  // namespace
 
-OutputFormat parse_output_format(std::string_view name) {
-  if (name == "table") return OutputFormat::table;
-  if (name == "csv") return OutputFormat::csv;
-  if (name == "jsonl") return OutputFormat::jsonl;
-  fail(ErrorKind::usage, "[classify] format: needs table, csv or jsonl, has '", name, "'");
-}
-
 int64_t table_path_width(std::span<const InputFile> inputs) {
   constexpr int64_t kLeast = 4;  // the heading
   constexpr int64_t kMost = 60;

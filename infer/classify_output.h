@@ -10,7 +10,6 @@
 #include <ostream>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "infer/classify_files.h"
@@ -19,9 +18,6 @@
 namespace vit {
 
 enum class OutputFormat { table, csv, jsonl };
-
-/// "table", "csv" or "jsonl". Throws Error (usage) for another word.
-OutputFormat parse_output_format(std::string_view name);
 
 struct ClassifyOutputOptions {
   OutputFormat format = OutputFormat::table;
