@@ -128,6 +128,18 @@ ModelConfig model_from_json(const json& value, const ModelConfig& base, const Fi
   return model_config_from_json(overlay(to_json(base), value, field), field.where);
 }
 
+/// A new side alone keeps the share of the picture that the centre crop takes.
+PreprocessConfig preprocess_from_json(const json& value, const PreprocessConfig& base, const Field& field) {
+  json merged = overlay(to_json(base), value, field);
+  constexpr int64_t kLargestSide = 1 << 20;  // the checks of the config are stricter
+  const json& size = merged.at("size");
+  if (!value.contains("resize_size") && size.is_number_integer() && size >= 1 && size <= kLargestSide && base.size >= 1) {
+    const double share = static_cast<double>(base.resize_size) / static_cast<double>(base.size);
+    merged["resize_size"] = std::llround(share * size.get<double>());
+  }
+  return preprocess_config_from_json(merged, field.where);
+}
+
 /// Collects faults, so that all of them are told at once.
 class Faults {
  public:
@@ -253,9 +265,7 @@ TrainConfig train_config_from_json(const json& from, const TrainConfig& base, st
   });
   if (from.contains("model")) config.model = model_from_json(from.at("model"), base.model, Field{"model", where});
   if (from.contains("preprocess")) {
-    const Field field{"preprocess", where};
-    config.preprocess =
-        preprocess_config_from_json(overlay(to_json(base.preprocess), from.at("preprocess"), field), where);
+    config.preprocess = preprocess_from_json(from.at("preprocess"), base.preprocess, Field{"preprocess", where});
   }
   if (from.contains("augment")) {
     const Field field{"augment", where};

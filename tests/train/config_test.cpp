@@ -78,6 +78,18 @@ TEST(TrainConfig, AbsentFieldsKeepTheBase) {
   EXPECT_EQ(config.augment.crop_padding, 4);
 }
 
+TEST(TrainConfig, ANewSideKeepsTheShareOfTheCrop) {
+  TrainConfig base;
+  base.preprocess.size = 224;
+  base.preprocess.resize_size = 256;
+  const auto resize_size = [&base](const char* text) {
+    return train_config_from_json(json::parse(text), base, "test").preprocess.resize_size;
+  };
+  EXPECT_EQ(resize_size(R"({"preprocess": {"size": 448}})"), 512);
+  EXPECT_EQ(resize_size(R"({"preprocess": {"size": 448, "resize_size": 480}})"), 480);
+  EXPECT_EQ(resize_size(R"({"preprocess": {"rule": "squash"}})"), 256);
+}
+
 TEST(TrainConfig, FloatsAreWrittenAsPeopleWriteThem) {
   TrainConfig config;
   config.lr = 3e-4f;
