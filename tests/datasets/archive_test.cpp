@@ -16,7 +16,7 @@ using test::TempDir;
 
 std::string bytes(int count, int seed) {
   std::string text;
-  for (int i = 0; i < count; ++i) text += static_cast<char>((i * 131 + i * i / 7 + seed) & 255);
+  for (int64_t i = 0; i < count; ++i) text += static_cast<char>((i * 131 + i * i / 7 + seed) & 255);
   return text;
 }
 
