@@ -1,5 +1,6 @@
 // vit explain: where the model looks.
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -24,12 +25,22 @@ struct ExplainArgs {
 constexpr Word<AttentionMethod> kMethods[] = {{"attention", AttentionMethod::last_layer},
                                               {"rollout", AttentionMethod::rollout}};
 
-/// The picture's name with .png; with a number where two pictures of different folders share it.
-std::filesystem::path output_name(const std::filesystem::path& picture, std::set<std::string>& taken) {
-  const std::string stem = picture.stem().string();
-  std::string name = stem + ".png";
-  for (int number = 2; !taken.insert(name).second; ++number) name = stem + "-" + std::to_string(number) + ".png";
-  return name;
+/// A name for each drawing: the picture's with .png, after its folder's where two pictures share it, and after a
+/// number where that is not enough.
+std::vector<std::string> drawing_names(const std::vector<InputFile>& inputs) {
+  const auto stem = [](const InputFile& input) { return std::filesystem::path(input.path).stem().string(); };
+  std::map<std::string, int> count;
+  for (const InputFile& input : inputs) ++count[stem(input)];
+  std::set<std::string> taken;
+  std::vector<std::string> names;
+  for (const InputFile& input : inputs) {
+    const std::string folder = std::filesystem::path(input.path).parent_path().filename().string();
+    const std::string name = count[stem(input)] > 1 && !folder.empty() ? folder + "-" + stem(input) : stem(input);
+    std::string unique = name;
+    for (int number = 2; !taken.insert(unique).second; ++number) unique = name + "-" + std::to_string(number);
+    names.push_back(unique + ".png");
+  }
+  return names;
 }
 
 int run_explain(const ExplainArgs& args) {
@@ -37,11 +48,11 @@ int run_explain(const ExplainArgs& args) {
   Classifier classifier = Classifier::open(args.model);
   std::filesystem::create_directories(args.output);
   Progress progress("explain");
-  std::set<std::string> taken;
+  const std::vector<std::string> names = drawing_names(inputs);
   std::vector<InputFile> unreadable;
-  int64_t done = 0;
-  for (const InputFile& input : inputs) {
-    progress.update(++done, static_cast<int64_t>(inputs.size()));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const InputFile& input = inputs[i];
+    progress.update(static_cast<int64_t>(i) + 1, static_cast<int64_t>(inputs.size()));
     if (!input.error.empty()) {
       unreadable.push_back(input);
       continue;
@@ -54,7 +65,7 @@ int run_explain(const ExplainArgs& args) {
       continue;
     }
     const Explanation explanation = explain(classifier, image, args.method);
-    const std::filesystem::path path = std::filesystem::path(args.output) / output_name(input.path, taken);
+    const std::filesystem::path path = std::filesystem::path(args.output) / names[i];
     save_attention(path, explanation);
     std::cout << path.string() << "  " << input.path;
     if (!explanation.predictions.empty())

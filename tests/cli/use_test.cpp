@@ -120,8 +120,8 @@ TEST_F(Use, ExplainDrawsAPictureEach) {
     ASSERT_TRUE(ended_with(run_vit({"explain", path("model.h5"), path("x/a.png"), path("y/a.png"), "--output",
                                     path(method), "--method", method}),
                            0));
-    EXPECT_FALSE(cv::imread(path(std::string(method) + "/a.png")).empty());
-    EXPECT_FALSE(cv::imread(path(std::string(method) + "/a-2.png")).empty());
+    EXPECT_FALSE(cv::imread(path(std::string(method) + "/x-a.png")).empty());
+    EXPECT_FALSE(cv::imread(path(std::string(method) + "/y-a.png")).empty());
   }
 }
 
