@@ -89,7 +89,8 @@ std::vector<HistoryRow> read_history(const h5::File& file, int64_t epochs) {
     }
   }
   if (static_cast<int64_t>(rows.size()) != epochs) {
-    fail(ErrorKind::data, "[checkpoint] history: needs ", epochs, " rows (one an epoch), has ", rows.size(), " (", where, ")");
+    fail(ErrorKind::data, "[checkpoint] history: needs ", epochs, " rows (one an epoch), has ", rows.size(), " (",
+         where, ")");
   }
   return rows;
 }
@@ -157,7 +158,8 @@ TrainState load_checkpoint(const std::filesystem::path& path, const TrainConfig&
   TrainState state;
   state.model = load_model(file);
   if (!file.exists(kCounters)) {
-    fail(ErrorKind::data, "[checkpoint] ", kCounters, " is missing in ", where, "; is it a model and not a checkpoint?");
+    fail(ErrorKind::data, "[checkpoint] ", kCounters, " is missing in ", where,
+         "; is it a model and not a checkpoint?");
   }
   check_config(state.model, config, where);
 

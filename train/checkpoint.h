@@ -21,13 +21,13 @@ struct RunCounters {
   int64_t step = 0;     // optimizer steps, skipped ones included
   int64_t batches = 0;  // of the running epoch that are used up
 
-  double loss_sum = 0;            // over the images of the running epoch's finite steps
-  int64_t images = 0;             // of these steps
-  int64_t images_seen = 0;        // of all steps of the running epoch
-  int64_t epoch_nonfinite = 0;    // steps of the running epoch
-  double train_seconds = 0;       // of the running epoch
+  double loss_sum = 0;          // over the images of the running epoch's finite steps
+  int64_t images = 0;           // of these steps
+  int64_t images_seen = 0;      // of all steps of the running epoch
+  int64_t epoch_nonfinite = 0;  // steps of the running epoch
+  double train_seconds = 0;     // of the running epoch
 
-  int64_t nonfinite_steps = 0;    // of the run
+  int64_t nonfinite_steps = 0;  // of the run
   int64_t nonfinite_in_a_row = 0;
 
   std::optional<double> best_value;  // of the metric that early stopping and best.h5 follow
@@ -38,8 +38,8 @@ struct RunCounters {
 };
 
 struct TrainState {
-  Model model;              // what is published: the average of the weights when there is one
-  ParameterBlock raw;       // the trained weights when model.weights is their average, else empty
+  Model model;         // what is published: the average of the weights when there is one
+  ParameterBlock raw;  // the trained weights when model.weights is their average, else empty
   OptimizerState optimizer;
   RunCounters counters;
 

@@ -77,7 +77,8 @@ void decode(const json& value, const Field& field, int64_t& out) {
 void decode(const json& value, const Field& field, float& out) {
   if (!value.is_number()) field.reject("a number", value);
   const auto number = value.get<double>();
-  if (!(std::abs(number) <= static_cast<double>(std::numeric_limits<float>::max()))) field.reject("a number of 32 bits", value);
+  if (!(std::abs(number) <= static_cast<double>(std::numeric_limits<float>::max())))
+    field.reject("a number of 32 bits", value);
   out = static_cast<float>(number);
 }
 
@@ -133,7 +134,8 @@ PreprocessConfig preprocess_from_json(const json& value, const PreprocessConfig&
   json merged = overlay(to_json(base), value, field);
   constexpr int64_t kLargestSide = 1 << 20;  // the checks of the config are stricter
   const json& size = merged.at("size");
-  if (!value.contains("resize_size") && size.is_number_integer() && size >= 1 && size <= kLargestSide && base.size >= 1) {
+  if (!value.contains("resize_size") && size.is_number_integer() && size >= 1 && size <= kLargestSide &&
+      base.size >= 1) {
     const double share = static_cast<double>(base.resize_size) / static_cast<double>(base.size);
     merged["resize_size"] = std::llround(share * size.get<double>());
   }
@@ -212,9 +214,12 @@ void check_run(const TrainConfig& c, Faults& faults) {
 
 std::string_view schedule_name(ScheduleKind kind) {
   switch (kind) {
-    case ScheduleKind::cosine: return "cosine";
-    case ScheduleKind::linear: return "linear";
-    case ScheduleKind::constant: return "constant";
+    case ScheduleKind::cosine:
+      return "cosine";
+    case ScheduleKind::linear:
+      return "linear";
+    case ScheduleKind::constant:
+      return "constant";
   }
   fail(ErrorKind::internal, "[schedule] unknown kind");
 }

@@ -24,7 +24,7 @@ struct TrainConfig {
 
   int64_t epochs = 10;
   int64_t batch = 128;
-  int64_t accumulate = 1;         // batches a step
+  int64_t accumulate = 1;  // batches a step
   float lr = 1e-3f;
   float min_lr = 0;
   ScheduleKind schedule = ScheduleKind::cosine;
@@ -33,12 +33,12 @@ struct TrainConfig {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float adam_eps = 1e-8f;
-  float clip_norm = 1.0f;         // 0 = no clipping
+  float clip_norm = 1.0f;  // 0 = no clipping
   float label_smoothing = 0.1f;
-  float dropout = 0;              // after the position embedding, proj, fc1 and fc2, as timm's proj_drop
+  float dropout = 0;  // after the position embedding, proj, fc1 and fc2, as timm's proj_drop
   float attention_dropout = 0;
-  float drop_path = 0;            // of the last block, growing linearly from 0
-  float ema_decay = 0;            // 0 = no average of the weights
+  float drop_path = 0;  // of the last block, growing linearly from 0
+  float ema_decay = 0;  // 0 = no average of the weights
   DType dtype = DType::f32;
   uint64_t seed = 0;
   std::string early_stop_metric = "val_top1";  // val_top1 or val_loss

@@ -52,7 +52,9 @@ Chart accuracy_chart(const std::vector<HistoryRow>& rows) {
 
 Chart rate_chart(const std::vector<HistoryRow>& rows) {
   const auto rate = [](const HistoryRow& r) { return std::optional(static_cast<double>(r.lr)); };
-  return {.title = "Learning rate at the end of the epoch", .x_title = "epoch", .lines = {line_of("", kGreen, rows, rate)},
+  return {.title = "Learning rate at the end of the epoch",
+          .x_title = "epoch",
+          .lines = {line_of("", kGreen, rows, rate)},
           .from_zero = true};
 }
 
@@ -61,7 +63,8 @@ Chart rate_chart(const std::vector<HistoryRow>& rows) {
 void write_curves(const std::filesystem::path& path, const std::vector<HistoryRow>& rows) {
   if (rows.empty()) return;
   std::vector<Chart> charts{loss_chart(rows)};
-  const bool validated = std::any_of(rows.begin(), rows.end(), [](const HistoryRow& r) { return r.val_top1.has_value(); });
+  const bool validated =
+      std::any_of(rows.begin(), rows.end(), [](const HistoryRow& r) { return r.val_top1.has_value(); });
   if (validated) charts.push_back(accuracy_chart(rows));
   charts.push_back(rate_chart(rows));
   const std::vector<unsigned char> png = encode_png(draw_charts(charts));

@@ -30,8 +30,8 @@ std::string csv_line(const HistoryRow& row) {
 
 /// The columns in the order of the table, which readers expect of a line of JSON too.
 ordered_json ordered_columns(const HistoryRow& row) {
-  static constexpr std::array kColumns{"epoch",    "step",     "lr",      "train_loss",       "val_loss",
-                                       "val_top1", "images_per_second", "seconds", "nonfinite_steps"};
+  static constexpr std::array kColumns{
+      "epoch", "step", "lr", "train_loss", "val_loss", "val_top1", "images_per_second", "seconds", "nonfinite_steps"};
   const nlohmann::json json = to_json(row);
   ordered_json out;
   for (const char* column : kColumns) out[column] = json.at(column);

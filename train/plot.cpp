@@ -87,7 +87,8 @@ void draw_axes(cv::Mat& picture, const Frame& frame, const Chart& chart) {
     const int y = frame.place({frame.x.low, tick}).y;
     cv::line(picture, {area.x, y}, {area.x + area.width, y}, kGrid, kOversampling, cv::LINE_AA);
     const std::string text = tick_text(tick, step_of(rows));
-    draw_text(picture, text, {area.x - 8 * kOversampling - text_width(text, kText), y + static_cast<int>(kText / 2)}, kText, kLabel);
+    draw_text(picture, text, {area.x - 8 * kOversampling - text_width(text, kText), y + static_cast<int>(kText / 2)},
+              kText, kLabel);
   }
   const Range shown = range_of(chart, &cv::Point2d::x);
   std::vector<double> columns = axis_ticks(shown.low, shown.high, 8);
@@ -97,13 +98,14 @@ void draw_axes(cv::Mat& picture, const Frame& frame, const Chart& chart) {
     const int x = frame.place({tick, frame.y.low}).x;
     cv::line(picture, {x, area.y}, {x, area.y + area.height}, kGrid, kOversampling, cv::LINE_AA);
     const std::string text = tick_text(tick, 1);
-    draw_text(picture, text, {x - text_width(text, kText) / 2, area.y + area.height + 18 * kOversampling}, kText, kLabel);
+    draw_text(picture, text, {x - text_width(text, kText) / 2, area.y + area.height + 18 * kOversampling}, kText,
+              kLabel);
   }
   cv::rectangle(picture, area, kFrame, kOversampling, cv::LINE_AA);
   draw_text(picture, chart.title, {area.x, area.y - 16 * kOversampling}, kTitle, kInk);
   draw_text(picture, chart.x_title,
-            {area.x + (area.width - text_width(chart.x_title, kText)) / 2, area.y + area.height + 40 * kOversampling}, kText,
-            kLabel);
+            {area.x + (area.width - text_width(chart.x_title, kText)) / 2, area.y + area.height + 40 * kOversampling},
+            kText, kLabel);
 }
 
 void draw_line(cv::Mat& picture, const Frame& frame, const Line& line) {
@@ -112,7 +114,8 @@ void draw_line(cv::Mat& picture, const Frame& frame, const Line& line) {
   cv::polylines(picture, places, false, line.color, 2 * kOversampling, cv::LINE_AA);
   constexpr std::size_t kMostDots = 30;
   if (places.size() > kMostDots) return;
-  for (const cv::Point& place : places) cv::circle(picture, place, 3 * kOversampling, line.color, cv::FILLED, cv::LINE_AA);
+  for (const cv::Point& place : places)
+    cv::circle(picture, place, 3 * kOversampling, line.color, cv::FILLED, cv::LINE_AA);
 }
 
 void draw_ring(cv::Mat& picture, const Frame& frame, const Chart& chart) {

@@ -17,8 +17,8 @@ struct Chart {
   std::string title;
   std::string x_title;
   std::vector<Line> lines;
-  bool from_zero = false;  // the vertical axis begins at 0
-  int highlight = -1;      // index of the point of the first line that gets a ring
+  bool from_zero = false;     // the vertical axis begins at 0
+  int highlight = -1;         // index of the point of the first line that gets a ring
   bool legend_below = false;  // in the lower right corner, not the upper
 };
 

@@ -93,8 +93,8 @@ void check_init(const Model& init, const ModelConfig& model) {
   const nlohmann::json has = to_json(same);
   for (const auto& [key, value] : wanted.items()) {
     if (has.at(key) != value) {
-      fail(ErrorKind::data, "[train] the model to start from does not fit: ", key, " is ", has.at(key).dump(), ", needs ",
-           value.dump(), " (", model.name, ")");
+      fail(ErrorKind::data, "[train] the model to start from does not fit: ", key, " is ", has.at(key).dump(),
+           ", needs ", value.dump(), " (", model.name, ")");
     }
   }
 }
@@ -124,8 +124,8 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   check_splits(data, out);
   check_classes(data, out);
   if (out.model.image_size != out.preprocess.size) {
-    fail(ErrorKind::data, "[train] model ", out.model.name, " takes ", out.model.image_size, " x ", out.model.image_size,
-         " pixels, ", kData, " holds ", out.preprocess.size, " x ", out.preprocess.size,
+    fail(ErrorKind::data, "[train] model ", out.model.name, " takes ", out.model.image_size, " x ",
+         out.model.image_size, " pixels, ", kData, " holds ", out.preprocess.size, " x ", out.preprocess.size,
          "; choose a model for that size or import with another one");
   }
   validate(out);
@@ -158,7 +158,8 @@ Model make_initial_model(const TrainConfig& resolved, const Dataset& data, const
     const Parameter* from = init->layout.find(p.name);
     const bool new_head = init->config.classes != resolved.model.classes && p.name.starts_with("head.");
     if (from == nullptr || new_head) continue;
-    if (from->shape != p.shape) fail(ErrorKind::data, "[train] ", p.name, " of the model to start from has another shape");
+    if (from->shape != p.shape)
+      fail(ErrorKind::data, "[train] ", p.name, " of the model to start from has another shape");
     std::copy_n(at(init->weights, *from), p.count, at(model.weights, p));
   }
   return model;

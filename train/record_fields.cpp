@@ -10,7 +10,8 @@ using nlohmann::json;
 
 RecordFields::RecordFields(const json& object, std::string_view what, std::string_view where)
     : object_(object), what_(what), where_(where) {
-  if (!object.is_object()) fail(ErrorKind::data, "[", what_, "] needs an object, has ", object.type_name(), " (", where_, ")");
+  if (!object.is_object())
+    fail(ErrorKind::data, "[", what_, "] needs an object, has ", object.type_name(), " (", where_, ")");
 }
 
 const json& RecordFields::at(const char* name) const {

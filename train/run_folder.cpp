@@ -9,7 +9,8 @@ namespace vit {
 void begin_run(const RunFolder& folder, bool force) {
   std::error_code error;
   if (std::filesystem::exists(folder.last(), error) && !force) {
-    fail(ErrorKind::usage, "[train] ", folder.path.string(), " holds a run already; --resume goes on with it, --force starts anew");
+    fail(ErrorKind::usage, "[train] ", folder.path.string(),
+         " holds a run already; --resume goes on with it, --force starts anew");
   }
   std::filesystem::create_directories(folder.path, error);
   if (error) fail(ErrorKind::io, "[train] cannot make the folder ", folder.path.string(), ": ", error.message());
@@ -23,7 +24,8 @@ void begin_run(const RunFolder& folder, bool force) {
 void need_checkpoint(const RunFolder& folder) {
   std::error_code error;
   if (std::filesystem::exists(folder.last(), error)) return;
-  fail(ErrorKind::usage, "[train] nothing to resume: ", folder.last().string(), " does not exist; start without --resume");
+  fail(ErrorKind::usage, "[train] nothing to resume: ", folder.last().string(),
+       " does not exist; start without --resume");
 }
 
 }  // namespace vit

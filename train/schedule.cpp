@@ -20,8 +20,10 @@ float Schedule::rate(int64_t step) const {
   switch (kind_) {
     case ScheduleKind::cosine:
       return static_cast<float>(min_lr_ + (lr_ - min_lr_) * 0.5 * (1 + std::cos(std::numbers::pi * t)));
-    case ScheduleKind::linear: return static_cast<float>(lr_ + (min_lr_ - lr_) * t);
-    case ScheduleKind::constant: break;
+    case ScheduleKind::linear:
+      return static_cast<float>(lr_ + (min_lr_ - lr_) * t);
+    case ScheduleKind::constant:
+      break;
   }
   return static_cast<float>(lr_);
 }

@@ -9,8 +9,8 @@
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/ema.h"
-#include "train/record_fields.h"
 #include "train/prepare.h"
+#include "train/record_fields.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/train_step.h"
@@ -43,7 +43,8 @@ StepOptions step_options(const TrainConfig& c) {
 }
 
 OptimizerOptions optimizer_options(const TrainConfig& c) {
-  return {.beta1 = c.beta1, .beta2 = c.beta2, .eps = c.adam_eps, .weight_decay = c.weight_decay, .clip_norm = c.clip_norm};
+  return {
+      .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.adam_eps, .weight_decay = c.weight_decay, .clip_norm = c.clip_norm};
 }
 
 ParameterBlock copy_of(const ParameterBlock& block) {
@@ -115,8 +116,11 @@ void Run::begin(const Dataset& data, const Model* init) {
   optimizer_ = std::make_unique<Optimizer>(state_.model.layout, optimizer_options(config_));
   state_.optimizer = optimizer_->make_state();
   if (config_.ema_decay > 0) state_.raw = copy_of(state_.model.weights);
-  state_.model.training = {{"recipe", config_.recipe}, {"config", to_json(config_)}, {"data", data_record(data)},
-                           {"source", options_.source}, {"vit_version", options_.version}};
+  state_.model.training = {{"recipe", config_.recipe},
+                           {"config", to_json(config_)},
+                           {"data", data_record(data)},
+                           {"source", options_.source},
+                           {"vit_version", options_.version}};
   record(nullptr);
   write_file_atomically(folder_.config(), to_json(config_).dump(2) + "\n");
   save_checkpoint(folder_.last(), state_);  // a run that is killed in its first epoch can be resumed too
@@ -202,12 +206,17 @@ void Run::take_step(Loader& loader) {
   int64_t images = 0;
   for (int64_t k = 0; k < config_.accumulate && c.batches < batches_; ++k, ++c.batches) {
     const Batch* batch = loader.next();
-    if (batch == nullptr) fail(ErrorKind::internal, "[train] the loader ended after ", c.batches, " of ", batches_, " batches");
+    if (batch == nullptr)
+      fail(ErrorKind::internal, "[train] the loader ended after ", c.batches, " of ", batches_, " batches");
     note_unreadable("train", batch->unreadable);
     if (batch->size == 0) continue;
-    const TensorView<const float> patches(batch->patches.data(), {batch->size, pipeline_.patches(), pipeline_.patch_dim()});
-    const TrainStep::Batch inputs{
-        .patches = patches, .labels = batch->labels.data(), .valid_tokens = nullptr, .step = c.step, .first_image = images};
+    const TensorView<const float> patches(batch->patches.data(),
+                                          {batch->size, pipeline_.patches(), pipeline_.patch_dim()});
+    const TrainStep::Batch inputs{.patches = patches,
+                                  .labels = batch->labels.data(),
+                                  .valid_tokens = nullptr,
+                                  .step = c.step,
+                                  .first_image = images};
     loss += step_.run(inputs, scale, gradients_).loss_sum;
     images += batch->size;
   }
@@ -237,8 +246,9 @@ void Run::update(float lr, double loss, int64_t images, int64_t expected) {
   ++c.epoch_nonfinite;
   ++c.nonfinite_steps;
   if (++c.nonfinite_in_a_row >= kMostNonfiniteInARow) {
-    fail(ErrorKind::data, "[train] loss or gradients were not finite in ", c.nonfinite_in_a_row, " steps in a row, the last is step ",
-         c.step + 1, " with lr ", lr, "; is lr too large, or std of the preprocessing too small?");
+    fail(ErrorKind::data, "[train] loss or gradients were not finite in ", c.nonfinite_in_a_row,
+         " steps in a row, the last is step ", c.step + 1, " with lr ", lr,
+         "; is lr too large, or std of the preprocessing too small?");
   }
 }
 

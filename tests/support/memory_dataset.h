@@ -26,7 +26,8 @@ class MemorySplit : public Split {
         const bool stripe = y * classes / side == label;
         for (int64_t x = 0; x < side * 3; ++x) {
           const int64_t light = stripe && x % 3 == label % 3 ? 160 : 60;
-          pixels[static_cast<std::size_t>(y * side * 3 + x)] = static_cast<uint8_t>(light + static_cast<int64_t>(random.below(80)));
+          pixels[static_cast<std::size_t>(y * side * 3 + x)] =
+              static_cast<uint8_t>(light + static_cast<int64_t>(random.below(80)));
         }
       }
       pictures_.push_back(std::move(pixels));
@@ -37,7 +38,8 @@ class MemorySplit : public Split {
   int32_t label(int64_t index) const override { return labels_.at(static_cast<std::size_t>(index)); }
   std::string path(int64_t index) const override { return "memory/" + std::to_string(index); }
   Image image(int64_t index) const override {
-    if (std::find(broken.begin(), broken.end(), index) != broken.end()) fail(ErrorKind::data, "[test] broken picture ", index);
+    if (std::find(broken.begin(), broken.end(), index) != broken.end())
+      fail(ErrorKind::data, "[test] broken picture ", index);
     return {side_, side_, pictures_.at(static_cast<std::size_t>(index))};
   }
 

@@ -121,7 +121,8 @@ std::string message_for(Change&& change) {
 }
 
 TEST(Checkpoint, WrongCountersAreNamed) {
-  EXPECT_NE(message_for([](TrainState& s) { s.counters.epoch = 99; }).find("epoch: needs at most 3"), std::string::npos);
+  EXPECT_NE(message_for([](TrainState& s) { s.counters.epoch = 99; }).find("epoch: needs at most 3"),
+            std::string::npos);
   EXPECT_NE(message_for([](TrainState& s) { s.counters.batches = -1; }).find("batches"), std::string::npos);
   EXPECT_NE(message_for([](TrainState& s) { s.optimizer.updates = 12; }).find("updates"), std::string::npos);
   EXPECT_NE(message_for([](TrainState& s) { s.counters.loss_sum = std::nan(""); }).find("loss_sum"), std::string::npos);
@@ -144,7 +145,8 @@ TEST(Checkpoint, MomentsOfAnotherShapeAreNamed) {
         if (p.name == "head.bias") {
           file.write(group + p.name, {1}, std::span<const float>(one));
         } else {
-          file.write(group + p.name, p.shape, std::span<const float>(at(state.optimizer.m, p), static_cast<std::size_t>(p.count)));
+          file.write(group + p.name, p.shape,
+                     std::span<const float>(at(state.optimizer.m, p), static_cast<std::size_t>(p.count)));
         }
       }
     }
@@ -165,7 +167,8 @@ TEST(Checkpoint, DamagedFilesAreErrors) {
   save_checkpoint(folder / "last.h5", state);
   const std::string bytes = read_file(folder / "last.h5", int64_t{1} << 30);
   const auto write = [&](const std::string& changed) {
-    std::ofstream(folder / "bad.h5", std::ios::binary).write(changed.data(), static_cast<std::streamsize>(changed.size()));
+    std::ofstream(folder / "bad.h5", std::ios::binary)
+        .write(changed.data(), static_cast<std::streamsize>(changed.size()));
   };
   for (std::size_t part = 0; part < 24; ++part) {
     write(bytes.substr(0, bytes.size() * part / 24));

@@ -71,7 +71,8 @@ TEST(TrainConfig, ValuesMadeInMemoryAreRead) {
 
 TEST(TrainConfig, AbsentFieldsKeepTheBase) {
   const TrainConfig base = train_recipe("cifar10");
-  const TrainConfig config = train_config_from_json(json::parse(R"({"epochs": 2, "model": {"depth": 3}})"), base, "test");
+  const TrainConfig config =
+      train_config_from_json(json::parse(R"({"epochs": 2, "model": {"depth": 3}})"), base, "test");
   EXPECT_EQ(config.epochs, 2);
   EXPECT_EQ(config.model.depth, 3);
   EXPECT_EQ(config.model.width, base.model.width);
@@ -109,9 +110,10 @@ TEST(TrainConfig, UnknownFieldsAreNamed) {
 }
 
 TEST(TrainConfig, WrongTypesAreNamed) {
-  for (const char* text : {R"({"epochs": "3"})", R"({"epochs": 1.5})", R"({"epochs": 18446744073709551615})", R"({"lr": "a"})",
-                           R"({"lr": 1e60})", R"({"seed": -1})", R"({"schedule": "step"})", R"({"schedule": 1})",
-                           R"({"dtype": "fp64"})", R"({"recipe": 1})", R"({"augment": 3})", R"({"model": 3})", R"([1])"}) {
+  for (const char* text :
+       {R"({"epochs": "3"})", R"({"epochs": 1.5})", R"({"epochs": 18446744073709551615})", R"({"lr": "a"})",
+        R"({"lr": 1e60})", R"({"seed": -1})", R"({"schedule": "step"})", R"({"schedule": 1})", R"({"dtype": "fp64"})",
+        R"({"recipe": 1})", R"({"augment": 3})", R"({"model": 3})", R"([1])"}) {
     const std::string message =
         message_of(ErrorKind::data, [&] { train_config_from_json(json::parse(text), kDefaults, "run.json"); });
     EXPECT_NE(message.find("run.json"), std::string::npos) << message;
@@ -130,7 +132,8 @@ TEST(TrainConfig, AllFaultsAreToldAtOnce) {
   config.preprocess.size = 0;
   config.model.heads = 5;
   const std::string message = message_of(ErrorKind::usage, [&] { validate(config); });
-  for (const char* part : {"epochs", "lr", "beta2", "label_smoothing", "early_stop_metric", "dtype", "flip", "size", "heads"}) {
+  for (const char* part :
+       {"epochs", "lr", "beta2", "label_smoothing", "early_stop_metric", "dtype", "flip", "size", "heads"}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
   }
   EXPECT_EQ(message.find('\n'), std::string::npos);
@@ -138,9 +141,9 @@ TEST(TrainConfig, AllFaultsAreToldAtOnce) {
 
 TEST(TrainConfig, NanIsAFault) {
   const float nan = std::nanf("");
-  for (float TrainConfig::*field : {&TrainConfig::lr, &TrainConfig::min_lr, &TrainConfig::weight_decay, &TrainConfig::beta1,
-                                    &TrainConfig::clip_norm, &TrainConfig::dropout, &TrainConfig::ema_decay,
-                                    &TrainConfig::warmup_epochs, &TrainConfig::adam_eps}) {
+  for (float TrainConfig::*field : {&TrainConfig::lr, &TrainConfig::min_lr, &TrainConfig::weight_decay,
+                                    &TrainConfig::beta1, &TrainConfig::clip_norm, &TrainConfig::dropout,
+                                    &TrainConfig::ema_decay, &TrainConfig::warmup_epochs, &TrainConfig::adam_eps}) {
     TrainConfig config = train_recipe("cifar10");
     config.*field = nan;
     EXPECT_THROW(validate(config), Error);

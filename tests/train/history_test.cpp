@@ -10,8 +10,15 @@ namespace vit {
 namespace {
 
 HistoryRow full_row() {
-  return {.epoch = 1, .step = 390, .lr = 1e-3f, .train_loss = 1.75, .val_loss = 1.5, .val_top1 = 0.4375,
-          .images_per_second = 800, .seconds = 62.5, .nonfinite_steps = 0};
+  return {.epoch = 1,
+          .step = 390,
+          .lr = 1e-3f,
+          .train_loss = 1.75,
+          .val_loss = 1.5,
+          .val_top1 = 0.4375,
+          .images_per_second = 800,
+          .seconds = 62.5,
+          .nonfinite_steps = 0};
 }
 
 HistoryRow bare_row() {

@@ -27,7 +27,8 @@ ParameterLayout small_layout() {
 
 TEST(Optimizer, FollowsTorch) {
   const ParameterLayout layout = small_layout();
-  const Optimizer optimizer(layout, {.beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-6f, .weight_decay = 0.1f, .clip_norm = 1.5f});
+  const Optimizer optimizer(layout,
+                            {.beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-6f, .weight_decay = 0.1f, .clip_norm = 1.5f});
   ParameterBlock weights(layout.block_size());
   ParameterBlock gradients(layout.block_size());
   float* weight = at(weights, layout[0]);

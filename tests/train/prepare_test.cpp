@@ -77,14 +77,17 @@ TEST(Resolve, ClassesComeFromTheData) {
 
 TEST(Resolve, DataThatCannotBeTrainedOnIsRefused) {
   const TrainConfig config = test::small_config();
-  EXPECT_NE(error_of(ErrorKind::data, [&] { resolve(config, MemoryDataset(8, 1, 6, 0)); }).find("1 class"), std::string::npos);
-  EXPECT_NE(error_of(ErrorKind::data, [&] { resolve(config, MemoryDataset(8, 3, 0, 6)); }).find("it has val"), std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::data, [&] { resolve(config, MemoryDataset(8, 1, 6, 0)); }).find("1 class"),
+            std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::data, [&] { resolve(config, MemoryDataset(8, 3, 0, 6)); }).find("it has val"),
+            std::string::npos);
   const std::string message = error_of(ErrorKind::data, [&] { resolve(config, MemoryDataset(16, 3, 6, 0)); });
   EXPECT_NE(message.find("takes 8 x 8"), std::string::npos) << message;
   EXPECT_NE(message.find("holds 16 x 16"), std::string::npos) << message;
   TrainConfig patient = config;
   patient.early_stop_patience = 2;
-  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(patient, MemoryDataset(8, 3, 6, 0)); }).find("val"), std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(patient, MemoryDataset(8, 3, 6, 0)); }).find("val"),
+            std::string::npos);
 }
 
 TEST(InitialModel, TakesOverAllButAHeadOfAnotherSize) {
@@ -103,7 +106,8 @@ TEST(InitialModel, TakesOverAllButAHeadOfAnotherSize) {
   for (const Parameter& p : grown.layout.all()) {
     const bool head = p.name.starts_with("head.");
     const Model& source = head ? fresh : old_model;
-    EXPECT_TRUE(std::equal(at(grown.weights, p), at(grown.weights, p) + p.count, at(source.weights, *source.layout.find(p.name))))
+    EXPECT_TRUE(std::equal(at(grown.weights, p), at(grown.weights, p) + p.count,
+                           at(source.weights, *source.layout.find(p.name))))
         << p.name;
   }
 }

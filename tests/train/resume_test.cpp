@@ -9,8 +9,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <optional>
-#include <utility>
 #include <thread>
+#include <utility>
 
 #include "tests/support/temp_dir.h"
 #include "tests/train/small_run.h"
@@ -27,7 +27,9 @@ using test::small_config;
 using test::small_data;
 using test::TempDir;
 
-TrainState last_state(const std::filesystem::path& run) { return load_checkpoint(run / "last.h5", load_run_config(run)); }
+TrainState last_state(const std::filesystem::path& run) {
+  return load_checkpoint(run / "last.h5", load_run_config(run));
+}
 
 /// Trains and stops once `steps` steps have been made.
 TrainSummary train_some(const TrainConfig& config, const std::filesystem::path& run, int64_t steps, bool resume) {
@@ -176,7 +178,8 @@ template <class Version>
 void wait_for_new(const std::filesystem::path& path, const Version& old, pid_t child) {
   while (version_of(path) == old) {
     siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child) return;
+    if (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child)
+      return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

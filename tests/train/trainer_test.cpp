@@ -18,7 +18,9 @@ using test::small_config;
 using test::small_data;
 using test::TempDir;
 
-TrainState last_state(const std::filesystem::path& run) { return load_checkpoint(run / "last.h5", load_run_config(run)); }
+TrainState last_state(const std::filesystem::path& run) {
+  return load_checkpoint(run / "last.h5", load_run_config(run));
+}
 
 TEST(Trainer, LearnsAndWritesEveryFile) {
   const TempDir folder;
@@ -174,7 +176,8 @@ TEST(Trainer, WithoutValidationTheLastIsTheBest) {
   const TrainSummary summary = train(small_config(), MemoryDataset(8, 3, 42, 0), folder / "run");
   EXPECT_EQ(summary.best_epoch, 3);
   EXPECT_FALSE(summary.history.back().val_loss.has_value());
-  EXPECT_TRUE(test::same_bits(load_model(folder / "run" / "best.h5").weights, load_model(folder / "run" / "last.h5").weights));
+  EXPECT_TRUE(
+      test::same_bits(load_model(folder / "run" / "best.h5").weights, load_model(folder / "run" / "last.h5").weights));
 }
 
 TEST(Trainer, StopsEarlyWhenNothingGetsBetter) {
@@ -205,7 +208,8 @@ TEST(Trainer, SkipsAndCountsStepsThatAreNotFinite) {
   EXPECT_EQ(summary.history.at(0).nonfinite_steps, 6);
   EXPECT_FALSE(summary.history.at(0).train_loss.has_value());
   const TrainConfig resolved = resolve(config, small_data());
-  EXPECT_TRUE(test::same_bits(last_state(folder / "run").model.weights, make_initial_model(resolved, small_data()).weights));
+  EXPECT_TRUE(
+      test::same_bits(last_state(folder / "run").model.weights, make_initial_model(resolved, small_data()).weights));
 
   config.epochs = 4;
   const std::string message = error_of(ErrorKind::data, [&] { train(config, small_data(), folder / "long"); });
@@ -223,7 +227,8 @@ TEST(Trainer, UnreadablePicturesAreLeftOutAndNamedOnce) {
   EXPECT_EQ(summary.nonfinite_steps, 0);
 
   for (int64_t i = 0; i < 42; ++i) data.splits["train"]->broken.push_back(i);
-  EXPECT_NE(error_of(ErrorKind::data, [&] { train(small_config(), data, folder / "none"); }).find("no picture"), std::string::npos);
+  EXPECT_NE(error_of(ErrorKind::data, [&] { train(small_config(), data, folder / "none"); }).find("no picture"),
+            std::string::npos);
 }
 
 /// Steps are made proportional to the gradient (eps 1 is far above it), so a wrong mean shows.

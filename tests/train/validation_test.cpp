@@ -38,7 +38,8 @@ Expected reference(const Model& model, const Split& split, const Pipeline& pipel
 
 class Validation : public testing::Test {
  protected:
-  Validation() : data_(8, 3, 6, 13), config_(resolve(test::small_config(), data_)), model_(make_initial_model(config_, data_)) {
+  Validation()
+      : data_(8, 3, 6, 13), config_(resolve(test::small_config(), data_)), model_(make_initial_model(config_, data_)) {
     // Larger weights than a fresh model has, so that the answers differ.
     for (float& x : model_.weights.span()) x *= 8;
   }
