@@ -382,7 +382,8 @@ TrainConfig load_run_config(const std::filesystem::path& run) {
   const std::filesystem::path path = RunFolder{run}.config();
   constexpr int64_t kMaxBytes = 1 << 20;
   const std::string where = path.string();
-  return train_config_from_json(parse_json(read_file(path, kMaxBytes), "train_config", where), TrainConfig{}, where);
+  const TrainConfig defaults;
+  return train_config_from_json(parse_json(read_file(path, kMaxBytes), "train_config", where), defaults, where);
 }
 
 }  // namespace vit
