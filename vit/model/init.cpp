@@ -1,5 +1,6 @@
 // Fresh weights, as timm's VisionTransformer draws them by default.
 #include <algorithm>
+#include <cmath>
 
 #include "vit/core/rng.h"
 #include "vit/model/model_file.h"
@@ -9,10 +10,8 @@ namespace vit {
 namespace {
 
 constexpr float kDeviation = 0.02f;
-
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
+constexpr float kClassTokenDeviation = 1e-6f;
+constexpr std::string_view kPatchProjection = "patch_embed.proj.";
 
 }  // namespace
 
@@ -27,13 +26,18 @@ Model make_model(const ModelConfig& config, uint64_t seed) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Parameter& p = all[i];
     float* w = at(model.weights, p);
-    const bool drawn = p.shape.size() > 1;  // matrices, kernels, class token, position table
-    if (drawn) {
-      RandomStream random(seed, RandomPurpose::init, i);
+    RandomStream random(seed, RandomPurpose::init, i);
+    if (p.name.starts_with(kPatchProjection)) {
+      // The default of a PyTorch convolution: with 0.02 training starts markedly slower.
+      const float bound = 1 / std::sqrt(static_cast<float>(config.patch_dim()));
+      std::generate_n(w, p.count, [&] { return random.uniform(-bound, bound); });
+    } else if (p.name == "cls_token") {
+      std::generate_n(w, p.count, [&] { return random.truncated_normal(kClassTokenDeviation); });
+    } else if (p.shape.size() > 1) {  // matrices and the position table
       std::generate_n(w, p.count, [&] { return random.truncated_normal(kDeviation); });
-    } else if (ends_with(p.name, ".gamma")) {
+    } else if (p.name.ends_with(".gamma")) {
       std::fill_n(w, p.count, config.layer_scale_init);
-    } else if (ends_with(p.name, ".weight")) {
+    } else if (p.name.ends_with(".weight")) {
       std::fill_n(w, p.count, 1.0f);
     }
   }

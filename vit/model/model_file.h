@@ -25,8 +25,9 @@ struct Model {
 /// The layout that the layers of `config` register.
 ParameterLayout parameter_layout(const ModelConfig& config);
 
-/// A model with freshly drawn weights: truncated normal of deviation 0.02 for matrices and tokens, zero biases,
-/// unit norms (timm's default). The same seed gives the same bits.
+/// A model with freshly drawn weights, as timm's VisionTransformer draws them by default: truncated normal of
+/// deviation 0.02 for Linears and the position table, uniform in +-1/sqrt(3*P*P) for the patch projection, a class
+/// token near zero, zero biases, unit norms. The same seed gives the same bits.
 Model make_model(const ModelConfig& config, uint64_t seed);
 
 /// Reads and checks a whole model. Throws Error (data) that names file, weight, wanted and got.
