@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "preprocess/json_fields.h"
+#include "vit/core/json_fields.h"
 #include "preprocess/warp.h"
 #include "vit/core/error.h"
 

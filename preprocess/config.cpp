@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "preprocess/json_fields.h"
+#include "vit/core/json_fields.h"
 #include "vit/core/error.h"
 
 namespace vit {

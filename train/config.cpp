@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "preprocess/json_fields.h"
+#include "vit/core/json_fields.h"
 #include "vit/core/error.h"
 
 namespace vit {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <string>
 
-#include "preprocess/json_fields.h"
+#include "vit/core/json_fields.h"
 #include "train/record_fields.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"

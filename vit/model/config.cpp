@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/json_fields.h"
+
 namespace vit {
 namespace {
 
@@ -42,49 +44,13 @@ std::string word_of(const Words& words, Enum value) {
   fail(ErrorKind::internal, "[model config] value ", static_cast<int>(value), " has no name");
 }
 
-// Reads fields of one JSON object and names the one that is wrong.
-class Fields {
- public:
-  Fields(const nlohmann::json& json, std::string_view where) : json_(json), where_(where) {
-    if (!json.is_object()) fail(ErrorKind::data, "[model config] needs a JSON object, has ", json.type_name(), " (", where, ")");
-  }
-
-  void get(const char* name, int64_t& out) const {
-    if (const auto* v = find(name, &nlohmann::json::is_number_integer, "an integer")) out = v->get<int64_t>();
-  }
-  void get(const char* name, float& out) const {
-    if (const auto* v = find(name, &nlohmann::json::is_number, "a number")) out = v->get<float>();
-  }
-  void get(const char* name, bool& out) const {
-    if (const auto* v = find(name, &nlohmann::json::is_boolean, "true or false")) out = v->get<bool>();
-  }
-  void get(const char* name, std::string& out) const {
-    if (const auto* v = find(name, &nlohmann::json::is_string, "a string")) out = v->get<std::string>();
-  }
-  template <class Words, class Enum>
-  void get(const char* name, const Words& words, Enum& out) const {
-    std::string text;
-    get(name, text);
-    if (text.empty()) return;
-    for (const auto& w : words)
-      if (w.word == text) {
-        out = w.value;
-        return;
-      }
-    fail(ErrorKind::data, "[model config] ", name, " is '", text, "', which this version does not know (", where_, ")");
-  }
-
- private:
-  const nlohmann::json* find(const char* name, bool (nlohmann::json::*is)() const noexcept, const char* wanted) const {
-    const auto it = json_.find(name);
-    if (it == json_.end()) fail(ErrorKind::data, "[model config] ", name, " is missing (", where_, ")");
-    if (!((*it).*is)()) fail(ErrorKind::data, "[model config] ", name, " needs ", wanted, ", has ", it->dump(), " (", where_, ")");
-    return &*it;
-  }
-
-  const nlohmann::json& json_;
-  std::string_view where_;
-};
+template <class Words>
+auto value_of(const Words& words, const JsonFields& fields, const char* name) {
+  const std::string text = fields.text(name);
+  for (const auto& w : words)
+    if (w.word == text) return w.value;
+  fields.reject("field '", name, "' is '", text, "', which this version does not know");
+}
 
 // Bounds that no published model comes near; they keep every product of sizes far inside 64 bits.
 constexpr int64_t kMaxSide = 1 << 14;
@@ -181,25 +147,25 @@ nlohmann::json to_json(const ModelConfig& c) {
 }
 
 ModelConfig model_config_from_json(const nlohmann::json& json, std::string_view where) {
-  const Fields fields(json, where);
+  const JsonFields fields(json, "model config", where);
   ModelConfig c;
-  fields.get("name", c.name);
-  fields.get("image_size", c.image_size);
-  fields.get("patch_size", c.patch_size);
-  fields.get("channels", c.channels);
-  fields.get("width", c.width);
-  fields.get("depth", c.depth);
-  fields.get("heads", c.heads);
-  fields.get("mlp_width", c.mlp_width);
-  fields.get("classes", c.classes);
-  fields.get("eps", c.eps);
-  fields.get("activation", kActivations, c.activation);
-  fields.get("pooling", kPoolings, c.pooling);
-  fields.get("position", kPositions, c.position);
-  fields.get("class_token", c.class_token);
-  fields.get("qkv_bias", c.qkv_bias);
-  fields.get("layer_scale", c.layer_scale);
-  fields.get("layer_scale_init", c.layer_scale_init);
+  c.name = fields.text("name");
+  c.image_size = fields.integer("image_size");
+  c.patch_size = fields.integer("patch_size");
+  c.channels = fields.integer("channels");
+  c.width = fields.integer("width");
+  c.depth = fields.integer("depth");
+  c.heads = fields.integer("heads");
+  c.mlp_width = fields.integer("mlp_width");
+  c.classes = fields.integer("classes");
+  c.eps = fields.number("eps");
+  c.activation = value_of(kActivations, fields, "activation");
+  c.pooling = value_of(kPoolings, fields, "pooling");
+  c.position = value_of(kPositions, fields, "position");
+  c.class_token = fields.flag("class_token");
+  c.qkv_bias = fields.flag("qkv_bias");
+  c.layer_scale = fields.flag("layer_scale");
+  c.layer_scale_init = fields.number("layer_scale_init");
   try {
     validate(c);
   } catch (const Error& e) {

@@ -54,6 +54,10 @@ class JsonFields {
     if (!value.is_number_integer() || too_large) reject("field '", name, "' needs an integer, has ", value.dump());
     return value.get<int64_t>();
   }
+  bool flag(const char* name) const {
+    if (!field(name).is_boolean()) reject("field '", name, "' needs true or false, has ", field(name).dump());
+    return field(name).get<bool>();
+  }
   float number(const char* name) const { return to_float(field(name), name); }
   float to_float(const nlohmann::json& value, const char* name) const {
     if (!value.is_number() || !(std::abs(value.get<double>()) <= double{std::numeric_limits<float>::max()})) {
