@@ -39,6 +39,9 @@ int run_import(const ImportArgs& args) {
   for (const auto& split : summary.splits)
     std::cout << pad_right(split.name, 8) << pad_left(std::to_string(split.images), 9) << " images  checksum "
               << split.checksum << '\n';
+  if (summary.ignored > 0)
+    std::cout << pad_right("ignored", 8) << pad_left(std::to_string(summary.ignored), 9)
+              << " files without a picture's extension or in no class folder\n";
   return report_unreadable(summary.unreadable);
 }
 
