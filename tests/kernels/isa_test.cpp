@@ -38,7 +38,8 @@ class IsaRun : public testing::TestWithParam<Isa> {};
 
 TEST_P(IsaRun, EveryKernelPasses) {
   if (GetParam() > detected_isa()) GTEST_SKIP() << "this processor has no " << isa_name(GetParam());
-  EXPECT_EQ(run_again(isa_name(GetParam()), "-IsaRun.*:*/IsaRun.*"), 0);
+  // A child that skips a test would make ctest call this one skipped.
+  EXPECT_EQ(run_again(isa_name(GetParam()), "-*/IsaRun.*:Isa.*:IsaChild.WordIsRefused"), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, IsaRun, testing::Values(Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16),
