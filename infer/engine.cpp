@@ -44,8 +44,7 @@ struct Engine::Impl {
 
 Engine::Impl::Impl(const Model& model, const EngineOptions& options)
     : network(model.config), weights(copy_of(model.weights)) {
-  if (options.dtype != DType::f32)
-    fail(ErrorKind::usage, "[engine] dtype needs fp32, has ", dtype_name(options.dtype));
+  if (options.dtype != DType::f32) fail(ErrorKind::usage, "[engine] dtype needs fp32, has ", dtype_name(options.dtype));
   micro_batch = options.micro_batch > 0 ? options.micro_batch : default_micro_batch(model.config);
   network.pack(weights, false);
 }
@@ -69,8 +68,7 @@ void Engine::Impl::run_shard(TensorView<const float> patches, const EngineOutput
   const TensorView<const float> rows(patches[begin].data(), {images * config.patches(), config.patch_dim()});
   const auto part = [&](TensorView<float> out) { return out ? out.slice(begin, images) : out; };
   network.forward(rows, shard, w, part(outputs.logits), part(outputs.attention));
-  if (outputs.embeddings)
-    std::copy_n(w.head.features.data(), images * config.width, outputs.embeddings[begin].data());
+  if (outputs.embeddings) std::copy_n(w.head.features.data(), images * config.width, outputs.embeddings[begin].data());
 }
 
 void Engine::Impl::run(TensorView<const float> patches, const EngineOutputs& outputs) {

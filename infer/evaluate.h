@@ -39,7 +39,7 @@ struct Evaluation {
 };
 
 struct EvaluateOptions {
-  int64_t batch = 0;                                          // pictures at a time; 0 = chosen from the model's size
+  int64_t batch = 0;                                            // pictures at a time; 0 = chosen from the model's size
   std::function<void(int64_t done, int64_t total)> progress{};  // after each batch
 };
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "vit/core/json_fields.h"
 #include "preprocess/warp.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 
 namespace vit {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "vit/core/json_fields.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 
 namespace vit {
 namespace {

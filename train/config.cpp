@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "vit/core/json_fields.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 
 namespace vit {
 namespace {

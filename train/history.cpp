@@ -4,9 +4,9 @@
 #include <charconv>
 #include <string>
 
-#include "vit/core/json_fields.h"
 #include "train/record_fields.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit {

@@ -44,9 +44,8 @@ TrainStep::Impl::Impl(const ModelConfig& config, int64_t max_batch, const StepOp
   if (max_batch < 1) fail(ErrorKind::usage, "[train] batch needs at least 1, has ", max_batch);
   // At least eight shards a batch, so that a small batch still feeds several threads.
   constexpr int64_t kShards = 8;
-  micro_batch = options.micro_batch > 0
-                    ? options.micro_batch
-                    : std::clamp<int64_t>(max_batch / kShards, 1, default_micro_batch(config));
+  micro_batch = options.micro_batch > 0 ? options.micro_batch
+                                        : std::clamp<int64_t>(max_batch / kShards, 1, default_micro_batch(config));
   results.resize(static_cast<std::size_t>((max_batch + micro_batch - 1) / micro_batch));
 }
 

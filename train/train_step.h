@@ -22,8 +22,8 @@ struct StepOptions {
 };
 
 struct StepResult {
-  double loss_sum = 0;   // over the images
-  int64_t correct = 0;   // top-1
+  double loss_sum = 0;  // over the images
+  int64_t correct = 0;  // top-1
 };
 
 class TrainStep {

@@ -50,9 +50,15 @@ TEST_P(Threads, ShardsRunOnceWithWorkersInRange) {
 }
 
 TEST_P(Threads, ExceptionsComeBack) {
-  const auto thrower = [](int64_t begin, int64_t) { if (begin == 5) fail(ErrorKind::data, "five"); };
+  const auto thrower = [](int64_t begin, int64_t) {
+    if (begin == 5) fail(ErrorKind::data, "five");
+  };
   EXPECT_THROW(parallel_for(10, 1, thrower), Error);
-  EXPECT_THROW(parallel_shards(10, [](int64_t shard, int) { if (shard == 5) fail(ErrorKind::data, "five"); }), Error);
+  EXPECT_THROW(parallel_shards(10,
+                               [](int64_t shard, int) {
+                                 if (shard == 5) fail(ErrorKind::data, "five");
+                               }),
+               Error);
 }
 
 TEST_P(Threads, TurnstileKeepsTheOrderOfShards) {

@@ -5,13 +5,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "infer/engine.h"
 #include "preprocess/patchify.h"
 #include "tests/support/tolerance.h"
 #include "train/optimizer.h"
 #include "train/train_step.h"
 #include "vit/io/hdf5.h"
 #include "vit/model/model_file.h"
-#include "infer/engine.h"
 
 namespace vit {
 namespace {
@@ -66,8 +66,8 @@ class Golden : public testing::TestWithParam<const char*> {
           for (int64_t ch = 0; ch < 3; ++ch)
             for (int64_t y = 0; y < p; ++y)
               for (int64_t x = 0; x < p; ++x)
-                out[o++] = all[static_cast<std::size_t>(
-                    (((step * batch + b) * 3 + ch) * size + gy * p + y) * size + gx * p + x)];
+                out[o++] = all[static_cast<std::size_t>((((step * batch + b) * 3 + ch) * size + gy * p + y) * size +
+                                                        gx * p + x)];
     return out;
   }
 
@@ -95,7 +95,8 @@ TEST_P(Golden, LogitsOfTheEngine) {
   Engine engine(model_);
   EngineOutputs outputs;
   outputs.logits = TensorView<float>(logits.data(), {batch, model_.config.classes});
-  engine.run(TensorView<const float>(rows.data(), {batch, model_.config.patches(), model_.config.patch_dim()}), outputs);
+  engine.run(TensorView<const float>(rows.data(), {batch, model_.config.patches(), model_.config.patch_dim()}),
+             outputs);
   test::expect_close(logits, floats("/logits"), {1e-5, 1e-5});
 }
 

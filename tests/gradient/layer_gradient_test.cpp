@@ -104,7 +104,9 @@ Matrix matrix(std::span<const float> values, int64_t cols) {
   return m;
 }
 
-TensorView<float> view(AlignedBuffer<float>& buffer, int64_t cols) { return {buffer.data(), {buffer.size() / cols, cols}}; }
+TensorView<float> view(AlignedBuffer<float>& buffer, int64_t cols) {
+  return {buffer.data(), {buffer.size() / cols, cols}};
+}
 
 constexpr int64_t kRows = Bench::kImages * Bench::kTokens;
 
@@ -149,9 +151,12 @@ TEST(Gradient, Attention) {
                                      bench.arena_.take<float>({kRows, kWidth}),
                                      bench.arena_.take<float>({layer.scratch_floats(Bench::kTokens)})};
     layer.forward_train(view(x, kWidth), bench.shard_, saved, scratch, view(y, kWidth));
-    layer.backward(view(dy, kWidth), view(x, kWidth), saved, bench.shard_, bench.gradients(), scratch, view(dx, kWidth));
+    layer.backward(view(dy, kWidth), view(x, kWidth), saved, bench.shard_, bench.gradients(), scratch,
+                   view(dx, kWidth));
     bench.expect_gradients(
-        [&](const Weights& w, const Matrix& in) { return test::attention(in, w, "attn", Bench::kTokens, kHeads, valid); },
+        [&](const Weights& w, const Matrix& in) {
+          return test::attention(in, w, "attn", Bench::kTokens, kHeads, valid);
+        },
         matrix(x.span(), kWidth), dy.span(), dx.span());
   }
 }
@@ -168,7 +173,9 @@ TEST(Gradient, Mlp) {
     layer.forward_train(view(x, 6), bench.shard_, saved, view(y, 6));
     layer.backward(view(dy, 6), view(x, 6), saved, bench.shard_, bench.gradients(), scratch, view(dx, 6));
     bench.expect_gradients(
-        [&](const Weights& w, const Matrix& in) { return test::mlp(in, w, "mlp", activation == Activation::gelu_tanh); },
+        [&](const Weights& w, const Matrix& in) {
+          return test::mlp(in, w, "mlp", activation == Activation::gelu_tanh);
+        },
         matrix(x.span(), 6), dy.span(), dx.span());
   }
 }
@@ -177,7 +184,8 @@ TEST(Gradient, Block) {
   for (bool layer_scale : {false, true}) {
     constexpr int64_t kWidth = 8;
     Bench bench;
-    Block layer(bench.registry_, "b", {.width = kWidth, .heads = 2, .mlp_width = 13, .eps = 1e-3f, .layer_scale = layer_scale});
+    Block layer(bench.registry_, "b",
+                {.width = kWidth, .heads = 2, .mlp_width = 13, .eps = 1e-3f, .layer_scale = layer_scale});
     bench.ready();
     layer.pack(bench.layout_, bench.weights_, true);
     AlignedBuffer<float> x = bench.random(kRows * kWidth), dy = bench.random(kRows * kWidth), dx(kRows * kWidth);
@@ -188,7 +196,8 @@ TEST(Gradient, Block) {
     layer.backward(view(dx, kWidth), view(x, kWidth), saved, bench.shard_, bench.gradients(), scratch);
     bench.expect_gradients(
         [](const Weights& w, const Matrix& in) {
-          return test::block(in, w, "b", {.tokens = Bench::kTokens, .heads = 2, .eps = 1e-3, .tanh_form = false, .valid = {}});
+          return test::block(in, w, "b",
+                             {.tokens = Bench::kTokens, .heads = 2, .eps = 1e-3, .tanh_form = false, .valid = {}});
         },
         matrix(x.span(), kWidth), dy.span(), dx.span());
   }
@@ -208,9 +217,8 @@ TEST(Gradient, PatchEmbed) {
     const PatchEmbed::Scratch scratch = layer.plan_scratch(bench.arena_, Bench::kImages);
     layer.forward_train(view(patches, kPatchDim), bench.shard_, scratch, view(x, kWidth));
     layer.backward(view(dy, kWidth), view(patches, kPatchDim), bench.shard_, bench.gradients(), scratch);
-    bench.expect_gradients(
-        [](const Weights& w, const Matrix& in) { return test::patch_embed(in, w, Bench::kImages); },
-        matrix(patches.span(), kPatchDim), dy.span(), {});
+    bench.expect_gradients([](const Weights& w, const Matrix& in) { return test::patch_embed(in, w, Bench::kImages); },
+                           matrix(patches.span(), kPatchDim), dy.span(), {});
   }
 }
 
@@ -227,7 +235,8 @@ TEST(Gradient, Head) {
       AlignedBuffer<float> dy = bench.random(logits.size()), dfeatures(Bench::kImages * kWidth), dx(x.size());
       const Head::Saved saved = layer.plan(bench.arena_, Bench::kImages);
       layer.forward(view(x, kWidth), bench.shard_, saved, view(logits, kClasses));
-      layer.backward(view(dy, kClasses), saved, bench.shard_, bench.gradients(), view(dfeatures, kWidth), view(dx, kWidth));
+      layer.backward(view(dy, kClasses), saved, bench.shard_, bench.gradients(), view(dfeatures, kWidth),
+                     view(dx, kWidth));
       bench.expect_gradients(
           [&](const Weights& w, const Matrix& in) {
             return test::head(in, w, Bench::kTokens, pooling == Pooling::mean, true, valid);

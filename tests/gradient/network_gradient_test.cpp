@@ -117,7 +117,8 @@ TEST_P(Network, SameBitsForAnyThreads) {
   set_thread_count(0);
   for (std::size_t i = 1; i < results.size(); ++i) {
     EXPECT_EQ(losses[0], losses[i]);
-    EXPECT_EQ(0, std::memcmp(results[0].data(), results[i].data(), static_cast<std::size_t>(results[0].size()) * sizeof(float)));
+    EXPECT_EQ(0, std::memcmp(results[0].data(), results[i].data(),
+                             static_cast<std::size_t>(results[0].size()) * sizeof(float)));
   }
 }
 

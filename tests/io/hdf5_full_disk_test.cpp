@@ -75,7 +75,8 @@ TEST(Hdf5FullDisk, FailsCleanlyAtAnySizeAndCanTryAgain) {
   const TempDir dir;
   for (rlim_t limit : {100, 1000, 3000, 5000, 500'000, 1'000'500, 2'500'000}) {
     const FileSizeLimit full(limit);
-    expect_clean_failure(dir.path(), [](const fs::path& path) { write_growing(path, 40); }, EFBIG);
+    expect_clean_failure(
+        dir.path(), [](const fs::path& path) { write_growing(path, 40); }, EFBIG);
   }
   for (rlim_t limit : {0, 100, 1000, 2048, 4096}) {
     const FileSizeLimit full(limit);
@@ -102,7 +103,8 @@ TEST(Hdf5FullDisk, RealFileSystem) {
   const TempDir dir;
   if (mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=2m") != 0)
     GTEST_SKIP() << "needs the right to mount a tmpfs: " << std::strerror(errno);
-  expect_clean_failure(dir.path(), [](const fs::path& path) { write_growing(path, 40); }, ENOSPC);
+  expect_clean_failure(
+      dir.path(), [](const fs::path& path) { write_growing(path, 40); }, ENOSPC);
   write_small(dir / "small.h5");
   EXPECT_EQ(File::open(dir / "small.h5").info("/x").shape, std::vector<int64_t>{1000});
   umount(dir.path().c_str());

@@ -66,7 +66,8 @@ TEST(ModelConfig, ValidateNamesAllFaultsAtOnce) {
     validate(c);
     FAIL();
   } catch (const Error& e) {
-    for (const char* word : {"patch_size", "heads", "depth"}) EXPECT_NE(std::string(e.what()).find(word), std::string::npos);
+    for (const char* word : {"patch_size", "heads", "depth"})
+      EXPECT_NE(std::string(e.what()).find(word), std::string::npos);
   }
 }
 

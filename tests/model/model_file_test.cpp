@@ -32,7 +32,8 @@ Model make_small() {
 }
 
 bool same_bits(const ParameterBlock& a, const ParameterBlock& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
+  return a.size() == b.size() &&
+         std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
 }
 
 template <class Body>
@@ -77,7 +78,8 @@ TEST(ModelFile, NamesWhatDoesNotFit) {
   const std::string names = error_after([](Model& m) { m.class_names.pop_back(); });
   EXPECT_TRUE(has(names, "class_names") && has(names, "needs 3") && has(names, "has 2")) << names;
   const std::string width = error_after([](Model& m) { m.config.mlp_width = 12; });
-  EXPECT_TRUE(has(width, "mlp.fc1.weight") && has(width, "[12, 8]") && has(width, "[16, 8]") && has(width, "m.h5")) << width;
+  EXPECT_TRUE(has(width, "mlp.fc1.weight") && has(width, "[12, 8]") && has(width, "[16, 8]") && has(width, "m.h5"))
+      << width;
   const std::string depth = error_after([](Model& m) { m.config.depth = 3; });
   EXPECT_TRUE(has(depth, "blocks.2.norm1.weight") && has(depth, "missing")) << depth;
   const std::string shallow = error_after([](Model& m) { m.config.depth = 1; });

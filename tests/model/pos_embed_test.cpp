@@ -12,8 +12,18 @@ namespace {
 TEST(PositionEmbedding, SineCosine1d) {
   std::vector<float> values(3 * 4);
   sincos_1d(TensorView<float>(values.data(), {3, 4}));
-  const std::vector<double> want{0, 1, 0, 1, std::sin(1), std::cos(1), std::sin(0.01), std::cos(0.01),
-                                 std::sin(2), std::cos(2), std::sin(0.02), std::cos(0.02)};
+  const std::vector<double> want{0,
+                                 1,
+                                 0,
+                                 1,
+                                 std::sin(1),
+                                 std::cos(1),
+                                 std::sin(0.01),
+                                 std::cos(0.01),
+                                 std::sin(2),
+                                 std::cos(2),
+                                 std::sin(0.02),
+                                 std::cos(0.02)};
   for (std::size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(static_cast<double>(values[i]), want[i], 1e-7) << i;
 }
 

@@ -14,7 +14,7 @@ namespace vit {
 /// views are null: the same layout code runs once to plan (`used`) and then to place. One thread uses an arena.
 class Arena {
  public:
-  Arena() = default;                                         // counts only
+  Arena() = default;  // counts only
   explicit Arena(int64_t bytes) : block_(bytes), placing_(true) {}
 
   /// A contiguous view of `shape`. Throws Error when the plan was too small.
@@ -28,7 +28,8 @@ class Arena {
     used_ += bytes;
     if (used_ > peak_) peak_ = used_;
     if (!placing_) return TensorView<T>(nullptr, shape);
-    if (used_ > block_.size()) fail(ErrorKind::internal, "[arena] plan of ", block_.size(), " bytes is too small, needs ", used_);
+    if (used_ > block_.size())
+      fail(ErrorKind::internal, "[arena] plan of ", block_.size(), " bytes is too small, needs ", used_);
     return TensorView<T>(reinterpret_cast<T*>(block_.data() + begin), shape);
   }
 

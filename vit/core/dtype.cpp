@@ -6,9 +6,12 @@ namespace vit {
 
 std::string_view dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "fp32";
-    case DType::bf16: return "bf16";
-    case DType::i8: return "int8";
+    case DType::f32:
+      return "fp32";
+    case DType::bf16:
+      return "bf16";
+    case DType::i8:
+      return "int8";
   }
   fail(ErrorKind::internal, "[dtype] value ", static_cast<int>(dtype), " is none of the element types");
 }

@@ -67,10 +67,13 @@ void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t
     return;
   }
   pool->arena.execute([&] {
-    tbb::parallel_for(int64_t{0}, pieces, [&](int64_t p) {
-      const BodyScope scope;
-      piece(p);
-    }, tbb::simple_partitioner());
+    tbb::parallel_for(
+        int64_t{0}, pieces,
+        [&](int64_t p) {
+          const BodyScope scope;
+          piece(p);
+        },
+        tbb::simple_partitioner());
   });
 }
 

@@ -41,9 +41,7 @@ class TensorView {
   }
 
   /// TensorView<T> reads as TensorView<const T>.
-  operator TensorView<const T>() const
-    requires(!std::is_const_v<T>)
-  {
+  operator TensorView<const T>() const requires(!std::is_const_v<T>) {
     TensorView<const T> v;
     v.data_ = data_;
     v.rank_ = rank_;

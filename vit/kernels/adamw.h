@@ -11,8 +11,8 @@ struct AdamwStep {
   float beta2 = 0.999f;
   float eps = 1e-8f;
   float weight_decay = 0;
-  float grad_scale = 1;       // gradients are multiplied by it first (clipping)
-  int64_t step = 1;           // counts from 1, for the bias correction
+  float grad_scale = 1;  // gradients are multiplied by it first (clipping)
+  int64_t step = 1;      // counts from 1, for the bias correction
 };
 
 /// p -= lr * weight_decay * p, then the Adam update; m, v are the running moments. `count` contiguous elements,

@@ -23,9 +23,9 @@ double sum_of_squares(const float* x, int64_t count);
 /// Where a dropout mask comes from: element i is dropped when philox({i / 4, stream...}, seed)[i % 4], as a
 /// fraction of 2^32, is below `rate`. The same mask comes back in backward; nothing is stored.
 struct DropoutMask {
-  float rate = 0;            // 0 = keep all
+  float rate = 0;  // 0 = keep all
   uint64_t seed = 0;
-  uint64_t stream = 0;       // e.g. step, image and layer, mixed by the caller
+  uint64_t stream = 0;  // e.g. step, image and layer, mixed by the caller
 };
 /// y = x * mask / (1 - rate), element i of `count` has mask index first + i; y may be x; first % 4 == 0.
 void dropout(const float* x, int64_t count, const DropoutMask& mask, int64_t first, float* y);

@@ -8,8 +8,8 @@ namespace vit {
 
 /// x, y [M, D] (rows may be strided, y may be x); gamma, beta [D]. mean and rstd [M] are written for backward
 /// unless null.
-void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps,
-                       TensorView<float> y, float* mean, float* rstd);
+void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<float> y,
+                       float* mean, float* rstd);
 
 /// dx [M, D] = gradient through the norm, plus `residual` [M, D] where given (dx may be dy or residual);
 /// dgamma, dbeta [D] are added to, in row order.

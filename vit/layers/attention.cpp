@@ -92,7 +92,9 @@ void Attention::backward(TensorView<float> dy, TensorView<const float> x, const 
   proj_.backward(dy, heads, shard, gradients, dheads);
   const int64_t size = width_ / heads_;
   for_each_head(shard, [&](int64_t b, int64_t h) {
-    const auto part = [&](TensorView<float> m, int64_t third) { return head_view(m, shard, b, third, h, width_, size); };
+    const auto part = [&](TensorView<float> m, int64_t third) {
+      return head_view(m, shard, b, third, h, width_, size);
+    };
     attention_backward(part(dheads, 0), part(qkv, 0), part(qkv, 1), part(qkv, 2), part(heads, 0),
                        saved.log_sum_exp[b * heads_ + h].data(), head_options(shard, b, h),
                        {part(dqkv, 0), part(dqkv, 1), part(dqkv, 2)}, scratch.kernel.data());

@@ -104,7 +104,8 @@ void Block::backward(TensorView<float> dx, TensorView<const float> x, const Save
   const TensorView<float> dnormed = scratch.normed.slice(0, rows);
   const bool dropout_inside = shard.regularization.dropout > 0;
 
-  TensorView<float> dbranch = residual2_.backward(dx, saved.residual2, shard, gradients, scratch.branch, dropout_inside);
+  TensorView<float> dbranch =
+      residual2_.backward(dx, saved.residual2, shard, gradients, scratch.branch, dropout_inside);
   mlp_.backward(dbranch, saved.normed2.slice(0, rows), saved.mlp, shard, gradients, scratch.mlp, dnormed);
   norm2_.backward(dnormed, middle, saved.norm2, shard, gradients, dx, dx);
 

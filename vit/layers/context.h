@@ -26,10 +26,10 @@ struct Regularization {
 /// The images that a worker has in hand. M = images * tokens rows.
 struct Shard {
   int64_t images = 0;
-  int64_t tokens = 0;                    // N
-  const int32_t* valid_tokens = nullptr; // [images], class token counted; null = all
-  int64_t index = 0;                     // of the shard in the step: its turn at the gates
-  int64_t step = 0;                      // with first_image, the key of the dropout masks
+  int64_t tokens = 0;                     // N
+  const int32_t* valid_tokens = nullptr;  // [images], class token counted; null = all
+  int64_t index = 0;                      // of the shard in the step: its turn at the gates
+  int64_t step = 0;                       // with first_image, the key of the dropout masks
   int64_t first_image = 0;
   Regularization regularization;
 

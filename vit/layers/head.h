@@ -25,7 +25,7 @@ class Head {
   void pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training);
 
   struct Saved {
-    TensorView<float> pooled;    // [B, D]
+    TensorView<float> pooled;  // [B, D]
     LayerNorm::Saved norm;
     TensorView<float> features;  // [B, D], after the norm: the embedding of the image
   };

@@ -4,7 +4,8 @@ namespace vit {
 
 Linear::Linear(Registry& registry, const std::string& name, int64_t in, int64_t out, const LinearOptions& options)
     : in_(in), out_(out), section_(registry.section()) {
-  const std::vector<int64_t> shape = options.weight_shape.empty() ? std::vector<int64_t>{out, in} : options.weight_shape;
+  const std::vector<int64_t> shape =
+      options.weight_shape.empty() ? std::vector<int64_t>{out, in} : options.weight_shape;
   weight_ = registry.parameter(name + ".weight", shape, true);
   if (options.bias) bias_ = registry.parameter(name + ".bias", {out}, false);
 }

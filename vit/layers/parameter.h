@@ -17,7 +17,7 @@ struct Parameter {
   std::vector<int64_t> shape;  // [out, in] for a Linear
   int64_t offset = 0;          // in the block, in floats
   int64_t count = 0;
-  bool decay = false;          // weight decay applies: matrices only
+  bool decay = false;  // weight decay applies: matrices only
 };
 
 /// The names, shapes and places; built once by the layers in the order of the model.

@@ -8,7 +8,8 @@ void sincos_1d(TensorView<float> table) {
   const int64_t width = table.cols();
   for (int64_t t = 0; t < table.rows(); ++t)
     for (int64_t i = 0; i < width / 2; ++i) {
-      const double angle = static_cast<double>(t) * std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(width));
+      const double angle =
+          static_cast<double>(t) * std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(width));
       table(t, 2 * i) = static_cast<float>(std::sin(angle));
       table(t, 2 * i + 1) = static_cast<float>(std::cos(angle));
     }

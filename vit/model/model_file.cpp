@@ -23,7 +23,8 @@ nlohmann::json parse_json(const h5::File& file, const std::string& name) {
 void check_format(const h5::File& file) {
   const std::string where = file.path().string();
   if (!file.has_attribute("/", "format") || file.read_attribute("/", "format") != kFormat)
-    fail(ErrorKind::data, "[model file] ", where, " is not a model of this program; was it made by `vit train` or `vit model`?");
+    fail(ErrorKind::data, "[model file] ", where,
+         " is not a model of this program; was it made by `vit train` or `vit model`?");
   const std::string version = file.read_attribute("/", "version");
   if (version != kVersion)
     fail(ErrorKind::data, "[model file] ", where, " has version ", version, ", this program reads ", kVersion);
@@ -51,7 +52,8 @@ void read_weight(const h5::File& file, const Parameter& p, float* out) {
   const std::string name = kWeights + p.name;
   file.read(name, std::span<float>(out, static_cast<std::size_t>(p.count)));
   if (!std::all_of(out, out + p.count, [](float x) { return std::isfinite(x); }))
-    fail(ErrorKind::data, "[model file] ", p.name, " in ", where, " holds a value that is not finite; did training diverge?");
+    fail(ErrorKind::data, "[model file] ", p.name, " in ", where,
+         " holds a value that is not finite; did training diverge?");
 }
 
 void check_no_strangers(const h5::File& file, const ParameterLayout& layout) {
