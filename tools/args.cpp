@@ -174,6 +174,15 @@ void add_threads_option(CLI::App& command) {
       ->group("Running");
 }
 
+void add_batch_option(CLI::App& command, int64_t& batch) {
+  command.add_option("--batch", batch, "pictures at a time; 0 = by the model's size")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(at_least(0))
+      ->check(within(0, 65536))
+      ->group("Running");
+}
+
 CLI::Option* add_dtype_option(CLI::App& command, DType& dtype) {
   static constexpr Word<DType> kTypes[] = {{"fp32", DType::f32}};
   return add_word_option(command, "--dtype", kTypes, dtype, "arithmetic of the products")->group("Running");

@@ -53,6 +53,8 @@ CLI::Validator within(double least, double most);
 
 /// --threads: applied when the command line is read.
 void add_threads_option(CLI::App& command);
+/// --batch of the commands that only read.
+void add_batch_option(CLI::App& command, int64_t& batch);
 /// --dtype.
 CLI::Option* add_dtype_option(CLI::App& command, DType& dtype);
 

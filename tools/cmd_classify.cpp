@@ -85,12 +85,7 @@ void add_classify_command(CLI::App& root, Run& run) {
   command->add_option("--embeddings", args->embeddings, "write the features that the head reads, as HDF5")
       ->type_name("FILE")
       ->group("Output");
-  command->add_option("--batch", args->files.batch, "pictures at a time; 0 = by the model's size")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(at_least(0))
-      ->check(within(0, 65536))
-      ->group("Running");
+  add_batch_option(*command, args->files.batch);
   add_dtype_option(*command, args->engine.dtype);
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_classify(*args); }; });

@@ -52,12 +52,7 @@ void add_eval_command(CLI::App& root, Run& run) {
                    "write report.txt, .json, .html, every answer and the confusion matrix there")
       ->type_name("DIR")
       ->group("Output");
-  command->add_option("--batch", args->options.batch, "pictures at a time; 0 = by the model's size")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(at_least(0))
-      ->check(within(0, 65536))
-      ->group("Running");
+  add_batch_option(*command, args->options.batch);
   add_dtype_option(*command, args->engine.dtype);
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_eval(*args); }; });

@@ -22,14 +22,11 @@ namespace vit {
 namespace {
 
 using test::error_of;
+using test::last_state;
 using test::MemoryDataset;
 using test::small_config;
 using test::small_data;
 using test::TempDir;
-
-TrainState last_state(const std::filesystem::path& run) {
-  return load_checkpoint(run / "last.h5", load_run_config(run));
-}
 
 /// Trains and stops once `steps` steps have been made.
 TrainSummary train_some(const TrainConfig& config, const std::filesystem::path& run, int64_t steps, bool resume) {

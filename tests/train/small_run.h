@@ -12,6 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/prepare.h"
+#include "train/trainer.h"
 #include "vit/core/error.h"
 
 namespace vit::test {
@@ -38,6 +39,11 @@ inline TrainConfig small_config() {
   c.drop_path = 0.1f;
   c.seed = 7;
   return c;
+}
+
+/// What RUN/last.h5 holds.
+inline TrainState last_state(const std::filesystem::path& run) {
+  return load_checkpoint(run / "last.h5", load_run_config(run));
 }
 
 /// 42 training pictures, so that the last batch of 8 is not full.
