@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "vit/core/buffer.h"
+#include "vit/core/matrix.h"
 #include "vit/core/tensor_view.h"
 
 namespace vit {
@@ -31,6 +32,12 @@ class Arena {
     if (used_ > block_.size())
       fail(ErrorKind::internal, "[arena] plan of ", block_.size(), " bytes is too small, needs ", used_);
     return TensorView<T>(reinterpret_cast<T*>(block_.data() + begin), shape);
+  }
+
+  /// A contiguous matrix with an element type chosen at run time.
+  Matrix take(DType type, int64_t rows, int64_t cols) {
+    const TensorView<std::byte> bytes = take<std::byte>({rows * cols * dtype_bytes(type)});
+    return {bytes.data(), type, rows, cols, cols};
   }
 
   /// Pieces taken after `mark()` are given back by `release(mark)`.
