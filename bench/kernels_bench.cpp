@@ -58,11 +58,11 @@ void layernorm_backward(benchmark::State& state) {
 }
 
 void gelu_forward(benchmark::State& state, Activation kind) {
-  run(state, [=](Data& d) { vit::gelu_forward(d.x.data(), kCount, kind, d.y.data()); });
+  run(state, [=](Data& d) { vit::gelu_forward(d.matrix(d.x), kind, d.matrix(d.y)); });
 }
 
 void gelu_backward(benchmark::State& state, Activation kind) {
-  run(state, [=](Data& d) { vit::gelu_backward(d.y.data(), d.x.data(), kCount, kind, d.z.data()); });
+  run(state, [=](Data& d) { vit::gelu_backward(d.matrix(d.y), d.matrix(d.x), kind, d.matrix(d.z)); });
 }
 
 void softmax(benchmark::State& state) {
@@ -78,7 +78,7 @@ void sum_of_squares(benchmark::State& state) {
 }
 
 void dropout(benchmark::State& state) {
-  run(state, [](Data& d) { vit::dropout(d.x.data(), kCount, {.rate = 0.1f}, 0, d.y.data()); });
+  run(state, [](Data& d) { vit::dropout(d.matrix(d.x), {.rate = 0.1f}, 0, d.matrix(d.y)); });
 }
 
 void adamw(benchmark::State& state) {

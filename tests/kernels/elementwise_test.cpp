@@ -109,8 +109,8 @@ TEST(Dropout, MaskIsTheScalarPhiloxOne) {
     for (int64_t first : {int64_t{0}, int64_t{12}, int64_t{1} << 33, (int64_t{1} << 34) - 40}) {
       const auto x = GuardedMatrix::random(1, n, 0, 1);
       GuardedMatrix y(1, n), in_place = x;
-      dropout(x.data(), n, mask, first, y.data());
-      dropout(in_place.data(), n, mask, first, in_place.data());
+      dropout(x.view(), mask, first, y.view());
+      dropout(in_place.view(), mask, first, in_place.view());
       const float factor = 1 / (1 - mask.rate);
       std::vector<float> want;
       for (int64_t i = 0; i < n; ++i) want.push_back(x(0, i) * (dropped(mask, first + i) ? 0 : factor));
@@ -123,7 +123,7 @@ TEST(Dropout, MaskIsTheScalarPhiloxOne) {
 TEST(Dropout, KeepsTheMeanAndDropsItsShare) {
   const std::vector<float> ones(100000, 1.0f);
   std::vector<float> y(ones.size());
-  dropout(ones.data(), 100000, {.rate = 0.1f, .seed = 1}, 0, y.data());
+  dropout(TensorView(ones.data(), {1, 100000}), {.rate = 0.1f, .seed = 1}, 0, TensorView(y.data(), {1, 100000}));
   double sum = 0, zeros = 0;
   for (float v : y) {
     sum += double{v};
@@ -136,23 +136,24 @@ TEST(Dropout, KeepsTheMeanAndDropsItsShare) {
 TEST(Dropout, NotANumberIsNotHidden) {
   const std::vector<float> x(64, std::numeric_limits<float>::quiet_NaN());
   std::vector<float> y(64);
-  dropout(x.data(), 64, {.rate = 0.5f}, 0, y.data());
+  dropout(TensorView(x.data(), {1, 64}), {.rate = 0.5f}, 0, TensorView(y.data(), {1, 64}));
   for (float v : y) EXPECT_TRUE(std::isnan(v));
 }
 
 TEST(Dropout, RateZeroCopies) {
   const auto x = GuardedMatrix::random(1, 33, 0, 1);
   GuardedMatrix y(1, 33);
-  dropout(x.data(), 33, {}, 0, y.data());
+  dropout(x.view(), {}, 0, y.view());
   expect_close(y.values(), x.values(), kExact);
 }
 
 TEST(Dropout, BadArgumentsAreErrors) {
-  float x[4] = {};
-  EXPECT_THROW(dropout(x, 4, {.rate = 1.0f}, 0, x), Error);
-  EXPECT_THROW(dropout(x, 4, {.rate = -0.1f}, 0, x), Error);
-  EXPECT_THROW(dropout(x, 4, {.rate = std::numeric_limits<float>::quiet_NaN()}, 0, x), Error);
-  EXPECT_THROW(dropout(x, 4, {.rate = 0.1f}, 2, x), Error);
+  float zeros[4] = {};
+  const TensorView<float> x(zeros, {1, 4});
+  EXPECT_THROW(dropout(x, {.rate = 1.0f}, 0, x), Error);
+  EXPECT_THROW(dropout(x, {.rate = -0.1f}, 0, x), Error);
+  EXPECT_THROW(dropout(x, {.rate = std::numeric_limits<float>::quiet_NaN()}, 0, x), Error);
+  EXPECT_THROW(dropout(x, {.rate = 0.1f}, 2, x), Error);
 }
 
 }  // namespace

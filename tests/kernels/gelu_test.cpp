@@ -42,8 +42,9 @@ TEST_P(Gelu, WholeRange) {
   const auto count = static_cast<int64_t>(x.size());
   std::vector<float> y(x.size()), dx(x.size());
   const std::vector<float> ones(x.size(), 1.0f);
-  gelu_forward(x.data(), count, GetParam(), y.data());
-  gelu_backward(ones.data(), x.data(), count, GetParam(), dx.data());
+  const auto row = [&](auto& v) { return TensorView(v.data(), {1, count}); };
+  gelu_forward(row(x), GetParam(), row(y));
+  gelu_backward(row(ones), row(x), GetParam(), row(dx));
   std::vector<double> want, want_dx;
   for (float v : x) {
     want.push_back(gelu(double{v}, GetParam()));
@@ -57,10 +58,10 @@ TEST_P(Gelu, EveryLengthStaysInsideItsArrays) {
   for (int64_t n = 0; n <= 70; ++n) {
     const auto x = GuardedMatrix::random(1, n, 0, 1), dy = GuardedMatrix::random(1, n, 0, 2);
     GuardedMatrix y(1, n), dx(1, n), in_place = x, in_dy = dy;
-    gelu_forward(x.data(), n, GetParam(), y.data());
-    gelu_backward(dy.data(), x.data(), n, GetParam(), dx.data());
-    gelu_forward(in_place.data(), n, GetParam(), in_place.data());
-    gelu_backward(in_dy.data(), x.data(), n, GetParam(), in_dy.data());
+    gelu_forward(x.view(), GetParam(), y.view());
+    gelu_backward(dy.view(), x.view(), GetParam(), dx.view());
+    gelu_forward(in_place.view(), GetParam(), in_place.view());
+    gelu_backward(in_dy.view(), x.view(), GetParam(), in_dy.view());
     std::vector<double> want, want_dx;
     for (int64_t i = 0; i < n; ++i) {
       want.push_back(gelu(double{x(0, i)}, GetParam()));
@@ -76,8 +77,9 @@ TEST_P(Gelu, NotFiniteStaysNotFinite) {
   const float x[] = {std::numeric_limits<float>::quiet_NaN(), kInfinity};
   float y[2], dx[2];
   const float ones[] = {1, 1};
-  gelu_forward(x, 2, GetParam(), y);
-  gelu_backward(ones, x, 2, GetParam(), dx);
+  const auto row = [](auto* v) { return TensorView(v, {1, 2}); };
+  gelu_forward(row(x), GetParam(), row(y));
+  gelu_backward(row(ones), row(x), GetParam(), row(dx));
   EXPECT_TRUE(std::isnan(y[0]));
   EXPECT_TRUE(std::isnan(dx[0]));
   EXPECT_EQ(y[1], kInfinity);
@@ -87,9 +89,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Gelu, testing::Values(Activation::gelu_erf, Acti
                          [](const auto& p) { return p.param == Activation::gelu_erf ? "erf" : "tanh"; });
 
 TEST(GeluKind, NoKindIsAnError) {
-  float x = 1;
-  EXPECT_THROW(gelu_forward(&x, 1, Activation::none, &x), Error);
-  EXPECT_THROW(gelu_backward(&x, &x, 1, Activation::none, &x), Error);
+  float one = 1;
+  const TensorView<float> x(&one, {1, 1});
+  EXPECT_THROW(gelu_forward(x, Activation::none, x), Error);
+  EXPECT_THROW(gelu_backward(x, x, Activation::none, x), Error);
 }
 
 }  // namespace

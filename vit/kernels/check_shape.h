@@ -1,9 +1,11 @@
 // Shape checks that the kernels share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 
-#include "vit/core/tensor_view.h"
+#include "vit/core/matrix.h"
 
 namespace vit {
 
@@ -15,6 +17,15 @@ void check_matrix(const char* what, TensorView<T> view, int64_t rows, int64_t co
          "] of rank ", view.rank());
   if (cols > 1 && view.stride(1) != 1)
     fail(ErrorKind::internal, "[", what, "] needs contiguous rows, has element stride ", view.stride(1));
+}
+
+/// Throws Error (internal) unless `m` is [rows, cols] of one of the types.
+inline void check_matrix(const char* what, ConstMatrix m, int64_t rows, int64_t cols,
+                         std::initializer_list<DType> types) {
+  if (m.rows() != rows || m.cols() != cols)
+    fail(ErrorKind::internal, "[", what, "] needs [", rows, ", ", cols, "], has [", m.rows(), ", ", m.cols(), "]");
+  if (std::find(types.begin(), types.end(), m.type()) == types.end())
+    fail(ErrorKind::internal, "[", what, "] has a type that it must not have, ", dtype_name(m.type()));
 }
 
 }  // namespace vit

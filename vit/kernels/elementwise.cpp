@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "vit/kernels/check_shape.h"
 #include "vit/kernels/isa.h"
@@ -34,11 +35,11 @@ void ScaleColumns(TensorView<const float> x, const float* gamma, TensorView<floa
 
 // Adds rows [begin, end) of x, or of x * y where y is given, to the sums; `Rows` of them at a time, one after the
 // other, so that the sums are read and written once for several rows.
-template <int64_t Rows>
-HWY_INLINE void AddRows(TensorView<const float> x, TensorView<const float> y, int64_t begin, int64_t end, float* sums) {
+template <int64_t Rows, class T>
+HWY_INLINE void AddRows(TensorView<const T> x, TensorView<const T> y, int64_t begin, int64_t end, float* sums) {
   for (int64_t row = begin; row < end; row += Rows) {
-    const float* a = &x(row, 0);
-    const float* b = y ? &y(row, 0) : nullptr;
+    const T* a = &x(row, 0);
+    const T* b = y ? &y(row, 0) : nullptr;
     const int64_t a_stride = x.stride(0), b_stride = y.stride(0);
     rows::ForEachVector(x.cols(), [=](int64_t i, auto access) HWY_ATTR {
       auto sum = access.Load(sums + i);
@@ -51,12 +52,19 @@ HWY_INLINE void AddRows(TensorView<const float> x, TensorView<const float> y, in
   }
 }
 
-void AddColumns(TensorView<const float> x, TensorView<const float> y, float* sums) {
+template <class T>
+HWY_INLINE void AddAllRows(TensorView<const T> x, TensorView<const T> y, float* sums) {
   constexpr int64_t kRows = 4;
   const int64_t whole = x.rows() / kRows * kRows;
   AddRows<kRows>(x, y, 0, whole, sums);
   AddRows<1>(x, y, whole, x.rows(), sums);
 }
+
+void AddColumnSums(ConstMatrix x, float* sums) {
+  rows::WithFloats(x, [=](auto in) HWY_ATTR { AddAllRows(in, {}, sums); });
+}
+
+void AddColumnDots(TensorView<const float> x, TensorView<const float> y, float* sums) { AddAllRows(x, y, sums); }
 
 double SumOfSquares(const float* x, int64_t count) {
   const hn::ScalableTag<double> d;
@@ -79,8 +87,43 @@ double SumOfSquares(const float* x, int64_t count) {
   return sum;
 }
 
+// Compares bits: as integers, infinity is above the numbers and NaN above infinity.
+template <class T>
+HWY_INLINE hn::Vec<hn::RebindToSigned<rows::DF>> MaxAbsBits(TensorView<const T> x) {
+  const hn::RebindToSigned<rows::DF> di;
+  auto top = hn::Zero(di);
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    const T* in = &x(row, 0);
+    rows::ForEachVector(x.cols(), [&](int64_t i, auto access)
+                                      HWY_ATTR { top = hn::Max(top, hn::BitCast(di, hn::Abs(access.Load(in + i)))); });
+  }
+  return top;
+}
+
+float MaxAbs(ConstMatrix x) {
+  const hn::RebindToSigned<rows::DF> di;
+  float top = 0;
+  rows::WithFloats(x, [=, &top](auto in) HWY_ATTR {
+    const auto bits = hn::MaxOfLanes(di, MaxAbsBits(in));
+    top = hn::GetLane(hn::BitCast(rows::DF(), bits));
+  });
+  return top;
+}
+
+void Convert(ConstMatrix from, Matrix to, float scale) {
+  rows::WithFloats(from, [=](auto in) HWY_ATTR {
+    if (to.type() == DType::i8) {
+      const auto factor = hn::Set(rows::DF(), scale);
+      rows::Map(in, to.view<int8_t>(), [=](auto v) HWY_ATTR { return hn::Mul(v, factor); });
+    } else {
+      rows::WithFloats(to, [=](auto out) HWY_ATTR { rows::Map(in, out, [](auto v) HWY_ATTR { return v; }); });
+    }
+  });
+}
+
 // Kept elements times 1 / (1 - rate), dropped ones times 0, so that NaN stays NaN.
-void Dropout(const float* x, int64_t count, const DropoutMask& mask, int64_t first, float* y) {
+template <class T>
+HWY_INLINE void DropoutOf(const T* x, int64_t count, const DropoutMask& mask, int64_t first, T* y) {
   const hn::ScalableTag<float> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   HWY_ALIGN uint32_t words[4 * HWY_MAX_BYTES / sizeof(uint32_t)];
@@ -89,13 +132,20 @@ void Dropout(const float* x, int64_t count, const DropoutMask& mask, int64_t fir
   const int64_t per_call = philox::WordsPerCall(du);
   for (int64_t begin = 0; begin < count; begin += per_call) {
     philox::DropoutWords(du, mask, first + begin, words);
-    const float* in = x + begin;
-    float* out = y + begin;
+    const T* in = x + begin;
+    T* out = y + begin;
     rows::ForEachVector(HWY_MIN(per_call, count - begin), [&](int64_t i, auto access) HWY_ATTR {
       const auto dropped = hn::RebindMask(d, hn::Lt(hn::Load(du, words + i), threshold));
       access.Store(hn::Mul(access.Load(in + i), hn::IfThenZeroElse(dropped, kept)), out + i);
     });
   }
+}
+
+void Dropout(ConstMatrix x, const DropoutMask& mask, int64_t first, Matrix y) {
+  rows::WithFloats(y, [&](auto out) HWY_ATTR {
+    using T = std::remove_reference_t<decltype(*out.data())>;
+    DropoutOf<T>(x.view<const T>().data(), x.size(), mask, first, out.data());
+  });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -108,9 +158,24 @@ namespace vit {
 HWY_EXPORT(AddTo);
 HWY_EXPORT(Scale);
 HWY_EXPORT(ScaleColumns);
-HWY_EXPORT(AddColumns);
+HWY_EXPORT(AddColumnSums);
+HWY_EXPORT(AddColumnDots);
+HWY_EXPORT(MaxAbs);
+HWY_EXPORT(Convert);
 HWY_EXPORT(SumOfSquares);
 HWY_EXPORT(Dropout);
+
+namespace {
+
+// Both of one type and shape; the same memory stays as it is.
+void copy_rows(ConstMatrix from, Matrix to) {
+  if (from.data() == to.data()) return;
+  const auto row_bytes = static_cast<std::size_t>(from.cols() * dtype_bytes(from.type()));
+  for (int64_t row = 0; row < from.rows() && row_bytes > 0; ++row)
+    std::memcpy(to.slice(row, 1).data(), from.slice(row, 1).data(), row_bytes);
+}
+
+}  // namespace
 
 void add_to(const float* x, int64_t count, float* y) { VIT_DISPATCH(AddTo)(x, count, y); }
 
@@ -122,27 +187,42 @@ void scale_columns(TensorView<const float> x, const float* gamma, TensorView<flo
   VIT_DISPATCH(ScaleColumns)(x, gamma, y);
 }
 
-void add_column_sums(TensorView<const float> x, float* sums) {
-  check_matrix("add_column_sums: x", x, x.rows(), x.cols());
-  VIT_DISPATCH(AddColumns)(x, {}, sums);
+void add_column_sums(ConstMatrix x, float* sums) {
+  check_matrix("add_column_sums: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
+  VIT_DISPATCH(AddColumnSums)(x, sums);
 }
 
 void add_column_dots(TensorView<const float> x, TensorView<const float> y, float* sums) {
   check_matrix("add_column_dots: x", x, x.rows(), x.cols());
   check_matrix("add_column_dots: y", y, x.rows(), x.cols());
-  VIT_DISPATCH(AddColumns)(x, y, sums);
+  VIT_DISPATCH(AddColumnDots)(x, y, sums);
 }
 
 double sum_of_squares(const float* x, int64_t count) { return VIT_DISPATCH(SumOfSquares)(x, count); }
 
-void dropout(const float* x, int64_t count, const DropoutMask& mask, int64_t first, float* y) {
+float max_abs(ConstMatrix x) {
+  check_matrix("max_abs: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
+  return VIT_DISPATCH(MaxAbs)(x);
+}
+
+void convert(ConstMatrix from, Matrix to, float scale) {
+  check_matrix("convert: to", to, from.rows(), from.cols(), {DType::f32, DType::bf16, DType::i8});
+  if (from.type() == to.type()) return copy_rows(from, to);
+  check_matrix("convert: from", from, from.rows(), from.cols(), {DType::f32, DType::bf16});
+  VIT_DISPATCH(Convert)(from, to, scale);
+}
+
+void dropout(ConstMatrix x, const DropoutMask& mask, int64_t first, Matrix y) {
   if (!(mask.rate >= 0 && mask.rate < 1))
     fail(ErrorKind::internal, "[dropout] rate: needs 0 <= rate < 1, has ", mask.rate);
   if (first < 0 || first % 4 != 0) fail(ErrorKind::internal, "[dropout] first: needs a multiple of 4, has ", first);
+  check_matrix("dropout: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
+  check_matrix("dropout: y", y, x.rows(), x.cols(), {x.type()});
+  if (!x.contiguous() || !y.contiguous()) fail(ErrorKind::internal, "[dropout] needs contiguous matrices");
   if (mask.rate > 0)
-    VIT_DISPATCH(Dropout)(x, count, mask, first, y);
-  else if (x != y && count > 0)
-    std::memcpy(y, x, static_cast<std::size_t>(count) * sizeof(float));
+    VIT_DISPATCH(Dropout)(x, mask, first, y);
+  else
+    copy_rows(x, y);
 }
 
 }  // namespace vit

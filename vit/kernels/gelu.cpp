@@ -5,6 +5,7 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
+#include "vit/kernels/check_shape.h"
 #include "vit/kernels/isa.h"
 #include "vit/kernels/math_inl.h"
 #include "vit/kernels/rows_inl.h"
@@ -28,37 +29,70 @@ HWY_INLINE V Logistic2u(V x) {
   return hn::Div(one, hn::Add(one, math::Exp(d, minus_2u)));
 }
 
-void GeluErf(const float* x, int64_t count, float* y) {
-  rows::Map(x, count, y, [](auto v) HWY_ATTR {
-    const hn::DFromV<decltype(v)> d;
-    return hn::Mul(v, math::Normal(d, v).cdf);
-  });
-}
+// gelu(x)
+struct ErfForward {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    return hn::Mul(x, math::Normal(hn::DFromV<V>(), x).cdf);
+  }
+};
 
-void GeluTanh(const float* x, int64_t count, float* y) {
-  rows::Map(x, count, y, [](auto v) HWY_ATTR { return hn::Mul(v, Logistic2u(v)); });
-}
+struct TanhForward {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    return hn::Mul(x, Logistic2u(x));
+  }
+};
 
 // d(x Phi(x)) = Phi(x) + x phi(x)
-void GeluErfBackward(const float* dy, const float* x, int64_t count, float* dx) {
-  rows::Map(dy, x, count, dx, [](auto g, auto v) HWY_ATTR {
-    const hn::DFromV<decltype(v)> d;
-    const auto normal = math::Normal(d, v);
-    return hn::Mul(g, hn::MulAdd(v, normal.pdf, normal.cdf));
+struct ErfSlope {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    const auto normal = math::Normal(hn::DFromV<V>(), x);
+    return hn::MulAdd(x, normal.pdf, normal.cdf);
+  }
+};
+
+// d(x s(2u)) = s + x s (1 - s) 2u', 2u' = 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
+struct TanhSlope {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    const hn::DFromV<V> d;
+    const V s = Logistic2u(x);
+    const V slope =
+        hn::MulAdd(hn::Mul(x, x), hn::Set(d, 3 * kCubic * kTwoSqrtTwoOverPi), hn::Set(d, kTwoSqrtTwoOverPi));
+    const V spread = hn::Mul(hn::Mul(x, s), hn::Sub(hn::Set(d, 1.0f), s));
+    return hn::MulAdd(spread, slope, s);
+  }
+};
+
+template <class F>
+HWY_INLINE void Forward(ConstMatrix x, Matrix y, float scale, F f) {
+  rows::WithFloats(x, [=](auto in) HWY_ATTR {
+    if (y.type() == DType::i8) {
+      const auto factor = hn::Set(rows::DF(), scale);
+      rows::Map(in, y.view<int8_t>(), [=](auto v) HWY_ATTR { return hn::Mul(f(v), factor); });
+    } else {
+      rows::WithFloats(y, [=](auto out) HWY_ATTR { rows::Map(in, out, f); });
+    }
   });
 }
 
-// d(x s(2u)) = s + x s (1 - s) 2u', 2u' = 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
-void GeluTanhBackward(const float* dy, const float* x, int64_t count, float* dx) {
-  rows::Map(dy, x, count, dx, [](auto g, auto v) HWY_ATTR {
-    const hn::DFromV<decltype(v)> d;
-    const auto s = Logistic2u(v);
-    const auto slope =
-        hn::MulAdd(hn::Mul(v, v), hn::Set(d, 3 * kCubic * kTwoSqrtTwoOverPi), hn::Set(d, kTwoSqrtTwoOverPi));
-    const auto spread = hn::Mul(hn::Mul(v, s), hn::Sub(hn::Set(d, 1.0f), s));
-    return hn::Mul(g, hn::MulAdd(spread, slope, s));
+template <class F>
+HWY_INLINE void Backward(ConstMatrix dy, ConstMatrix x, Matrix dx, F slope) {
+  rows::WithFloats(dy, [=](auto gradient) HWY_ATTR {
+    rows::WithFloats(x, [=](auto in) HWY_ATTR {
+      rows::WithFloats(dx, [=](auto out) HWY_ATTR {
+        rows::Map(gradient, in, out, [=](auto g, auto v) HWY_ATTR { return hn::Mul(g, slope(v)); });
+      });
+    });
   });
 }
+
+void GeluErf(ConstMatrix x, Matrix y, float scale) { Forward(x, y, scale, ErfForward()); }
+void GeluTanh(ConstMatrix x, Matrix y, float scale) { Forward(x, y, scale, TanhForward()); }
+void GeluErfBackward(ConstMatrix dy, ConstMatrix x, Matrix dx) { Backward(dy, x, dx, ErfSlope()); }
+void GeluTanhBackward(ConstMatrix dy, ConstMatrix x, Matrix dx) { Backward(dy, x, dx, TanhSlope()); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace vit
@@ -79,23 +113,28 @@ HWY_EXPORT(GeluTanhBackward);
 
 }  // namespace
 
-void gelu_forward(const float* x, int64_t count, Activation kind, float* y) {
+void gelu_forward(ConstMatrix x, Activation kind, Matrix y, float scale) {
+  check_matrix("gelu_forward: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
+  check_matrix("gelu_forward: y", y, x.rows(), x.cols(), {DType::f32, DType::bf16, DType::i8});
   switch (kind) {
     case Activation::gelu_erf:
-      return VIT_DISPATCH(GeluErf)(x, count, y);
+      return VIT_DISPATCH(GeluErf)(x, y, scale);
     case Activation::gelu_tanh:
-      return VIT_DISPATCH(GeluTanh)(x, count, y);
+      return VIT_DISPATCH(GeluTanh)(x, y, scale);
     case Activation::none:
       fail_kind("gelu_forward");
   }
 }
 
-void gelu_backward(const float* dy, const float* x, int64_t count, Activation kind, float* dx) {
+void gelu_backward(ConstMatrix dy, ConstMatrix x, Activation kind, Matrix dx) {
+  check_matrix("gelu_backward: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
+  check_matrix("gelu_backward: dy", dy, x.rows(), x.cols(), {DType::f32, DType::bf16});
+  check_matrix("gelu_backward: dx", dx, x.rows(), x.cols(), {DType::f32, DType::bf16});
   switch (kind) {
     case Activation::gelu_erf:
-      return VIT_DISPATCH(GeluErfBackward)(dy, x, count, dx);
+      return VIT_DISPATCH(GeluErfBackward)(dy, x, dx);
     case Activation::gelu_tanh:
-      return VIT_DISPATCH(GeluTanhBackward)(dy, x, count, dx);
+      return VIT_DISPATCH(GeluTanhBackward)(dy, x, dx);
     case Activation::none:
       fail_kind("gelu_backward");
   }

@@ -1,16 +1,17 @@
 // Gaussian error linear unit: x Phi(x) by the error function, or its tanh form. Hendrycks and Gimpel,
-// arXiv:1606.08415. All functions run on the calling thread; x, y, dy, dx are `count` contiguous elements.
+// arXiv:1606.08415. All functions run on the calling thread, on matrices of one shape [M, D]. They throw Error
+// (internal) for another shape or type, or Activation::none.
 #pragma once
 
-#include <cstdint>
-
+#include "vit/core/matrix.h"
 #include "vit/kernels/gemm.h"
 
 namespace vit {
 
-/// y = gelu(x); kind gelu_erf or gelu_tanh. y may be x.
-void gelu_forward(const float* x, int64_t count, Activation kind, float* y);
-/// dx = dy * gelu'(x); dx may be dy.
-void gelu_backward(const float* dy, const float* x, int64_t count, Activation kind, float* dx);
+/// y = gelu(x), x fp32 or bf16, y fp32, bf16 or int8; y may be x where the types are equal. int8 is gelu(x) * scale
+/// rounded to nearest, at most 127 either way, NaN as 0; the other types have no scale.
+void gelu_forward(ConstMatrix x, Activation kind, Matrix y, float scale = 1);
+/// dx = dy * gelu'(x), each fp32 or bf16; dx may be dy where the types are equal.
+void gelu_backward(ConstMatrix dy, ConstMatrix x, Activation kind, Matrix dx);
 
 }  // namespace vit

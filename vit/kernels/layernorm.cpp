@@ -17,14 +17,15 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-void LayernormForward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<float> y,
-                      float* mean, float* rstd) {
+template <class Y>
+HWY_INLINE void Forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<Y> y,
+                        float* mean, float* rstd) {
   const hn::ScalableTag<float> d;
   const int64_t cols = x.cols();
   const auto n = static_cast<float>(cols);
   for (int64_t row = 0; row < x.rows(); ++row) {
     const float* in = &x(row, 0);
-    float* out = &y(row, 0);
+    Y* out = &y(row, 0);
     const float m = rows::SumOver(cols, [=](int64_t i, auto access) HWY_ATTR { return access.Load(in + i); }) / n;
     const auto vm = hn::Set(d, m);
     const auto squared_deviation = [=](int64_t i, auto access) HWY_ATTR {
@@ -40,6 +41,11 @@ void LayernormForward(TensorView<const float> x, const float* gamma, const float
     if (mean != nullptr) mean[row] = m;
     if (rstd != nullptr) rstd[row] = r;
   }
+}
+
+void LayernormForward(TensorView<const float> x, const float* gamma, const float* beta, float eps, Matrix y,
+                      float* mean, float* rstd) {
+  rows::WithNumbers(y, [=](auto out) HWY_ATTR { Forward(x, gamma, beta, eps, out, mean, rstd); });
 }
 
 // With g = dy gamma and h = (x - mean) rstd:  dx = rstd (g - mean(g) - h mean(g h)) + residual.
@@ -87,10 +93,10 @@ namespace vit {
 HWY_EXPORT(LayernormForward);
 HWY_EXPORT(LayernormBackward);
 
-void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<float> y,
+void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, Matrix y,
                        float* mean, float* rstd) {
   check_matrix("layernorm_forward: x", x, x.rows(), x.cols());
-  check_matrix("layernorm_forward: y", y, x.rows(), x.cols());
+  check_matrix("layernorm_forward: y", y, x.rows(), x.cols(), {DType::f32, DType::bf16, DType::i8});
   VIT_DISPATCH(LayernormForward)(x, gamma, beta, eps, y, mean, rstd);
 }
 

@@ -2,13 +2,14 @@
 // over a row in cache. Ba et al., arXiv:1607.06450. All functions run on the calling thread.
 #pragma once
 
-#include "vit/core/tensor_view.h"
+#include "vit/core/matrix.h"
 
 namespace vit {
 
-/// x, y [M, D] (rows may be strided, y may be x); gamma, beta [D]. mean and rstd [M] are written for backward
-/// unless null.
-void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<float> y,
+/// x, y [M, D] (rows may be strided, y may be x); y is fp32, bf16 or int8: rounded to nearest, at most 127 either way,
+/// its scale being part of gamma and beta [D]. mean and rstd [M] are written for backward unless null.
+/// Throws Error (internal) when the shapes do not match.
+void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, Matrix y,
                        float* mean, float* rstd);
 
 /// dx [M, D] = gradient through the norm, plus `residual` [M, D] where given (dx may be dy or residual);

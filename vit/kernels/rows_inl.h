@@ -12,6 +12,10 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+
+#include "vit/core/matrix.h"
+#include "vit/kernels/cast_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vit {
@@ -23,10 +27,16 @@ namespace hn = hwy::HWY_NAMESPACE;
 using DF = hn::ScalableTag<float>;
 using VF = hn::Vec<DF>;
 
-/// Access to a whole vector.
+/// Access to a whole vector of floats, stored as float, BFloat16 or (Store alone) int8_t.
 struct Full {
-  HWY_INLINE VF Load(const float* p) const { return hn::LoadU(DF(), p); }
-  HWY_INLINE void Store(VF v, float* p) const { hn::StoreU(v, DF(), p); }
+  template <class T>
+  HWY_INLINE VF Load(const T* p) const {
+    return cast::Load(p);
+  }
+  template <class T>
+  HWY_INLINE void Store(VF v, T* p) const {
+    cast::Store(v, p);
+  }
   /// v with zeros beyond the end of the row.
   HWY_INLINE VF Keep(VF v) const { return v; }
 };
@@ -36,20 +46,25 @@ struct Full {
 struct Tail {
   int64_t count;
 
-  HWY_INLINE VF Load(const float* p) const {
-    HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)] = {};
-    std::memcpy(lanes, p, Bytes());
-    return hn::Load(DF(), lanes);
+  template <class T>
+  HWY_INLINE VF Load(const T* p) const {
+    HWY_ALIGN T lanes[HWY_MAX_BYTES / sizeof(float)] = {};
+    std::memcpy(lanes, p, Bytes<T>());
+    return cast::Load(lanes);
   }
-  HWY_INLINE void Store(VF v, float* p) const {
-    HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
-    hn::Store(v, DF(), lanes);
-    std::memcpy(p, lanes, Bytes());
+  template <class T>
+  HWY_INLINE void Store(VF v, T* p) const {
+    HWY_ALIGN T lanes[HWY_MAX_BYTES / sizeof(float)];
+    cast::Store(v, lanes);
+    std::memcpy(p, lanes, Bytes<T>());
   }
   HWY_INLINE VF Keep(VF v) const { return hn::IfThenElseZero(hn::FirstN(DF(), static_cast<std::size_t>(count)), v); }
 
  private:
-  HWY_INLINE std::size_t Bytes() const { return static_cast<std::size_t>(count) * sizeof(float); }
+  template <class T>
+  HWY_INLINE std::size_t Bytes() const {
+    return static_cast<std::size_t>(count) * sizeof(T);
+  }
 };
 
 HWY_INLINE int64_t VectorSize() { return static_cast<int64_t>(hn::Lanes(DF())); }
@@ -85,16 +100,47 @@ HWY_INLINE float SumOver(int64_t n, Term term) {
 }
 
 /// y = f(x) for n elements; y may be x.
-template <class F>
-HWY_INLINE void Map(const float* x, int64_t n, float* y, F f) {
+template <class X, class Y, class F>
+HWY_INLINE void Map(const X* x, int64_t n, Y* y, F f) {
   ForEachVector(n, [=](int64_t i, auto access) HWY_ATTR { access.Store(f(access.Load(x + i)), y + i); });
 }
 
 /// y = f(x, z) for n elements; y may be x or z.
-template <class F>
-HWY_INLINE void Map(const float* x, const float* z, int64_t n, float* y, F f) {
+template <class X, class Z, class Y, class F>
+HWY_INLINE void Map(const X* x, const Z* z, int64_t n, Y* y, F f) {
   ForEachVector(
       n, [=](int64_t i, auto access) HWY_ATTR { access.Store(f(access.Load(x + i), access.Load(z + i)), y + i); });
+}
+
+/// y = f(x) for matrices of one shape.
+template <class X, class Y, class F>
+HWY_INLINE void Map(TensorView<const X> x, TensorView<Y> y, F f) {
+  if (x.contiguous() && y.contiguous()) return Map(x.data(), x.size(), y.data(), f);
+  for (int64_t row = 0; row < x.rows(); ++row) Map(&x(row, 0), x.cols(), &y(row, 0), f);
+}
+
+/// y = f(x, z) for matrices of one shape.
+template <class X, class Z, class Y, class F>
+HWY_INLINE void Map(TensorView<const X> x, TensorView<const Z> z, TensorView<Y> y, F f) {
+  if (x.contiguous() && z.contiguous() && y.contiguous()) return Map(x.data(), z.data(), x.size(), y.data(), f);
+  for (int64_t row = 0; row < x.rows(); ++row) Map(&x(row, 0), &z(row, 0), x.cols(), &y(row, 0), f);
+}
+
+template <class Void, class T>
+using SameConst = std::conditional_t<std::is_const_v<Void>, const T, T>;
+
+/// body(view of m) with m's type at compile time: fp32 or bf16.
+template <class Void, class Body>
+HWY_INLINE void WithFloats(BasicMatrix<Void> m, Body body) {
+  if (m.type() == DType::bf16) return body(m.template view<SameConst<Void, BFloat16>>());
+  body(m.template view<SameConst<Void, float>>());
+}
+
+/// The same for fp32, bf16 or int8.
+template <class Void, class Body>
+HWY_INLINE void WithNumbers(BasicMatrix<Void> m, Body body) {
+  if (m.type() == DType::i8) return body(m.template view<SameConst<Void, int8_t>>());
+  WithFloats(m, body);
 }
 
 }  // namespace rows

@@ -23,10 +23,9 @@ DropoutMask image_mask(const Shard& shard, int64_t image, float rate, int site) 
 
 void dropout_rows(const Shard& shard, TensorView<float> x, float rate, int site) {
   if (rate <= 0) return;
-  const int64_t count = shard.tokens * x.cols();
   for (int64_t b = 0; b < shard.images; ++b) {
-    float* image = x.data() + b * count;
-    dropout(image, count, image_mask(shard, b, rate, site), 0, image);
+    const TensorView<float> image = x.slice(b * shard.tokens, shard.tokens);
+    dropout(image, image_mask(shard, b, rate, site), 0, image);
   }
 }
 

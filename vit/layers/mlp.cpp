@@ -28,7 +28,7 @@ void Mlp::forward_train(TensorView<const float> x, const Shard& shard, const Sav
   const TensorView<float> hidden = saved.hidden.slice(0, shard.rows());
   const TensorView<float> activated = saved.activated.slice(0, shard.rows());
   fc1_.forward(x, hidden);
-  gelu_forward(hidden.data(), hidden.size(), options_.activation, activated.data());
+  gelu_forward(hidden, options_.activation, activated);
   dropout_rows(shard, activated, shard.regularization.dropout, options_.dropout_site);
   fc2_.forward(activated, y);
   dropout_rows(shard, y, shard.regularization.dropout, options_.dropout_site + 1);
@@ -42,7 +42,7 @@ void Mlp::backward(TensorView<float> dy, TensorView<const float> x, const Saved&
   dropout_rows(shard, dy, shard.regularization.dropout, options_.dropout_site + 1);
   fc2_.backward(dy, activated, shard, gradients, dhidden);
   dropout_rows(shard, dhidden, shard.regularization.dropout, options_.dropout_site);
-  gelu_backward(dhidden.data(), hidden.data(), hidden.size(), options_.activation, dhidden.data());
+  gelu_backward(dhidden, hidden, options_.activation, dhidden);
   fc1_.backward(dhidden, x, shard, gradients, dx);
 }
 
