@@ -35,7 +35,7 @@ struct Problem {
         dout(random_floats(tokens * width, 2)),
         dqkv(tokens * 3 * width),
         log_sum_exp(tokens),
-        scratch(vit::attention_scratch(tokens, size)) {
+        scratch(vit::attention_scratch(tokens, tokens, size, vit::DType::f32)) {
     options.scale = 1 / std::sqrt(static_cast<float>(size));
   }
 

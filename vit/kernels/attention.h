@@ -1,11 +1,16 @@
 // Scaled dot-product attention of one image and head, fused: scores live in a block of registers and cache and
-// never as [N, N] in memory. Online softmax: Milakov and Gimelshein, arXiv:1805.02867; the blocked forward and
-// backward: Dao et al., arXiv:2205.14135. All functions run on the calling thread;
-// results must not overlap inputs.
+// never as [Nq, Nk] in memory. Online softmax: Milakov and Gimelshein, arXiv:1805.02867; the blocked forward and
+// backward: Dao et al., arXiv:2205.14135. All functions run on the calling thread; results must not overlap inputs.
+//
+// Queries [Nq, K] and keys [Nk, K] may differ in number: a range of an image's queries against all of its keys.
+// A query's results do not depend on which others come with it, so any cut of the queries gives the same bits; dk and
+// dv are sums over the queries of the call. Element types: q, k, v (and dout, dq, dk, dv) all fp32 or all bf16; sums
+// and softmax are in fp32 for both, and products of bf16 are as well where the processor has no bf16 arithmetic.
 #pragma once
 
 #include <cstdint>
 
+#include "vit/core/matrix.h"
 #include "vit/core/tensor_view.h"
 #include "vit/kernels/elementwise.h"
 
@@ -13,29 +18,34 @@ namespace vit {
 
 struct AttentionOptions {
   float scale = 1;            // of the scores, usually 1 / sqrt(K)
-  int64_t valid_tokens = -1;  // keys at and after this index are masked, at least 1 is not; -1 = all N are valid
-  DropoutMask dropout;        // on the probabilities; mask index = query * N rounded up to 4 + key
+  int64_t valid_tokens = -1;  // keys at and after this index are masked, at least 1 is not; -1 = all Nk are valid
+  int64_t first_query = 0;    // the index of q's first row in its image, for the dropout mask
+  float out_scale = 1;        // factor of an int8 `out`, before it is rounded
+  DropoutMask dropout;        // on the probabilities; mask index = (first_query + row) * Nk rounded up to 4 + key
 };
 
-/// Scratch in floats that one call needs, for N tokens and head size K; grows with N, not N * N. Its content is of no
-/// meaning before and after a call, and it may lie at any address.
-int64_t attention_scratch(int64_t tokens, int64_t head_size);
+/// Scratch in floats that one forward or backward call needs, for Nq queries, Nk keys (or fewer of either), head size
+/// K and the type of q; grows with Nq + Nk, not Nq * Nk. Its content is of no meaning before and after a call, and it
+/// may lie at any address.
+int64_t attention_scratch(int64_t queries, int64_t keys, int64_t head_size, DType type);
 
-/// out [N, K] = softmax(scale q k^T) v, q k v [N, K], rows may be strided (qkv in one matrix). log_sum_exp [N]
-/// is written for backward unless null. Rows of masked queries are computed like any other.
-void attention_forward(TensorView<const float> q, TensorView<const float> k, TensorView<const float> v,
-                       const AttentionOptions& options, TensorView<float> out, float* log_sum_exp, float* scratch);
+/// out [Nq, K] = softmax(scale q k^T) v, q [Nq, K], k v [Nk, K]; rows may be strided (qkv in one matrix). `out` is of
+/// q's type, or int8: out_scale times the result, rounded to nearest, within +-127. log_sum_exp [Nq] is written for
+/// backward unless null. Rows of masked queries are computed like any other. Throws Error (internal) for shapes or
+/// types that do not fit.
+void attention_forward(ConstMatrix q, ConstMatrix k, ConstMatrix v, const AttentionOptions& options, Matrix out,
+                       float* log_sum_exp, float* scratch);
 
-/// dq, dk, dv [N, K] are overwritten; `out` and `log_sum_exp` as forward wrote them.
+/// dq [Nq, K], dk, dv [Nk, K] are overwritten; `out` (of q's type) and `log_sum_exp` as forward wrote them. Throws
+/// Error (internal) for shapes or types that do not fit.
 struct AttentionGradients {
-  TensorView<float> dq, dk, dv;
+  Matrix dq, dk, dv;
 };
-void attention_backward(TensorView<const float> dout, TensorView<const float> q, TensorView<const float> k,
-                        TensorView<const float> v, TensorView<const float> out, const float* log_sum_exp,
-                        const AttentionOptions& options, const AttentionGradients& gradients, float* scratch);
+void attention_backward(ConstMatrix dout, ConstMatrix q, ConstMatrix k, ConstMatrix v, ConstMatrix out,
+                        const float* log_sum_exp, const AttentionOptions& options, const AttentionGradients& gradients,
+                        float* scratch);
 
-/// The maps themselves, for those who look at them: p [N, N] = softmax(scale q k^T).
-void attention_map(TensorView<const float> q, TensorView<const float> k, const AttentionOptions& options,
-                   TensorView<float> p);
+/// The maps themselves, for those who look at them: p [Nq, Nk] = softmax(scale q k^T), q and k fp32 or bf16.
+void attention_map(ConstMatrix q, ConstMatrix k, const AttentionOptions& options, TensorView<float> p);
 
 }  // namespace vit

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "vit/core/matrix.h"
 #include "vit/core/tensor_view.h"
 #include "vit/kernels/micro_gemm_inl.h"
 
@@ -120,14 +121,81 @@ HWY_NOINLINE void PackRows(TensorView<const float> from, Rows<float> to) {
   }
 }
 
-/// to [cols] = factor * from, nothing beside is touched.
-HWY_INLINE void UnpackRow(const float* from, int64_t cols, float factor, float* to) {
-  ForColumns(cols, [=](auto tag, int64_t c)
-                       HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(tag, from + c), hn::Set(tag, factor)), tag, to + c); });
+template <class D>
+HWY_INLINE hn::Vec<D> Load(D d, const float* from) {
+  return hn::LoadU(d, from);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> Load(D d, const BFloat16* from) {
+  const hn::Rebind<uint16_t, D> narrow;
+  const hn::RebindToUnsigned<D> wide;
+  const auto bits = hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(from));
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
 }
 
-HWY_NOINLINE void UnpackRows(Rows<const float> from, TensorView<float> to) {
-  for (int64_t r = 0; r < to.rows(); ++r) UnpackRow(from.row(r), to.cols(), 1, to.data() + r * to.stride(0));
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void Store(D d, V v, float* to) {
+  hn::StoreU(v, d, to);
+}
+/// Rounds like to_bf16.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void Store(D /*d*/, V v, BFloat16* to) {
+  const hn::RebindToUnsigned<D> wide;
+  const hn::RebindToSigned<D> wide_signed;
+  const hn::Rebind<uint16_t, D> narrow;
+  const auto bits = hn::BitCast(wide, v);
+  const auto upper = hn::ShiftRight<16>(bits);
+  const auto odd = hn::And(upper, hn::Set(wide, 1u));
+  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7FFFu))));
+  const auto is_nan = hn::RebindMask(wide, hn::IsNaN(v));
+  const auto chosen = hn::IfThenElse(is_nan, hn::Or(upper, hn::Set(wide, 0x40u)), rounded);
+  hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(wide_signed, chosen)), narrow, reinterpret_cast<uint16_t*>(to));
+}
+/// Rounds to nearest, within +-127; NaN becomes 0.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void Store(D d, V v, int8_t* to) {
+  const hn::Rebind<int8_t, D> narrow;
+  const V number = hn::IfThenZeroElse(hn::IsNaN(v), v);
+  const V within = hn::Min(hn::Max(number, hn::Set(d, -127.0f)), hn::Set(d, 127.0f));
+  hn::StoreU(hn::DemoteTo(narrow, hn::NearestInt(within)), narrow, to);
+}
+
+/// to [cols] = factor * from, nothing beside is touched.
+template <class T>
+HWY_INLINE void UnpackRow(const float* from, int64_t cols, float factor, T* to) {
+  ForColumns(cols, [=](auto tag, int64_t c)
+                       HWY_ATTR { Store(tag, hn::Mul(hn::LoadU(tag, from + c), hn::Set(tag, factor)), to + c); });
+}
+
+/// to = from, rounded to the type of `to` and multiplied by `factor` first.
+HWY_NOINLINE void UnpackRows(Rows<const float> from, float factor, const Matrix& to) {
+  for (int64_t r = 0; r < to.rows(); ++r) {
+    void* row = to.slice(r, 1).data();
+    switch (to.type()) {
+      case DType::f32:
+        UnpackRow(from.row(r), to.cols(), factor, static_cast<float*>(row));
+        break;
+      case DType::bf16:
+        UnpackRow(from.row(r), to.cols(), factor, static_cast<BFloat16*>(row));
+        break;
+      case DType::i8:
+        UnpackRow(from.row(r), to.cols(), factor, static_cast<int8_t*>(row));
+        break;
+    }
+  }
+}
+
+/// The matrix itself where it is fp32, else a copy in `scratch`, rows `stride` apart.
+HWY_INLINE TensorView<const float> Widened(const ConstMatrix& from, int64_t stride, float* scratch) {
+  if (from.type() == DType::f32) return from.view<const float>();
+  const TensorView<const BFloat16> narrow = from.view<const BFloat16>();
+  const auto to = TensorView<float>::matrix(scratch, from.rows(), from.cols(), stride);
+  for (int64_t r = 0; r < from.rows(); ++r) {
+    const BFloat16* in = narrow[r].data();
+    float* out = to[r].data();
+    ForColumns(from.cols(), [=](auto tag, int64_t c) HWY_ATTR { hn::StoreU(Load(tag, in + c), tag, out + c); });
+  }
+  return to;
 }
 
 }  // namespace attention

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "vit/core/dtype.h"
+#include "vit/kernels/attention.h"
+
 namespace vit {
 
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -14,30 +17,35 @@ struct AttentionPlan {
   static constexpr int64_t kMaxQueryBlock = 72;  // a multiple of the rows of a register tile
   static constexpr int64_t kMaxKeyBlock = 256;
 
-  int64_t tokens, head_size;
+  int64_t queries, keys, head_size;
   int64_t query_block, key_block;  // of all blocks but the last
-  int64_t key_blocks;
-  int64_t score_stride;  // of rows over a block of keys
-  int64_t head_stride;   // of rows over the head size
+  int64_t score_stride;            // of rows over a block of keys
+  int64_t head_stride;             // of rows over the head size
 
-  AttentionPlan(int64_t n, int64_t k)
-      : tokens(n),
+  AttentionPlan(int64_t query_count, int64_t key_count, int64_t k)
+      : queries(query_count),
+        keys(key_count),
         head_size(k),
-        query_block(balanced(n, kMaxQueryBlock, 6)),
-        key_block(balanced(n, kMaxKeyBlock, kLine)),
-        key_blocks((n + key_block - 1) / key_block),
+        query_block(balanced(query_count, kMaxQueryBlock, 6)),
+        key_block(balanced(key_count, kMaxKeyBlock, kLine)),
         // An odd number of lines, so that a column of rows does not fall into few sets of the cache.
         score_stride(key_block + (key_block / kLine % 2 == 0 ? kLine : 0)),
         head_stride(round_up(k, kLine)) {}
 
-  int64_t queries_from(int64_t query) const { return std::min(query_block, tokens - query); }
-  // Rows over queries come in whole groups of four, as softmax works on four at a time.
-  int64_t query_rows() const { return round_up(query_block, 4); }
-  int64_t scores() const { return query_rows() * score_stride; }
-  int64_t queries() const { return query_rows() * head_stride; }
-  int64_t rows() const { return tokens * head_stride; }
+  int64_t queries_from(int64_t query) const { return std::min(query_block, queries - query); }
   int64_t transposed_block() const { return head_size * score_stride; }
-  int64_t transposed() const { return key_blocks * transposed_block(); }
+
+  // Floats of the pieces: bounds that never shrink as queries or keys grow, so scratch for many serves fewer.
+  // Rows over queries come in whole groups of four, as softmax works on four at a time.
+  int64_t query_rows() const { return round_up(round_up(std::min(queries, kMaxQueryBlock), 6), 4); }
+  int64_t scores() const { return query_rows() * (round_up(std::min(keys, kMaxKeyBlock), kLine) + kLine); }
+  int64_t query_block_size() const { return query_rows() * head_stride; }
+  int64_t query_size() const { return queries * head_stride; }
+  int64_t key_size() const { return keys * head_stride; }
+  int64_t transposed() const {
+    const int64_t blocks = (keys + kMaxKeyBlock - 1) / kMaxKeyBlock;
+    return head_size * (keys + 2 * kLine * blocks);  // each block's rows are at most 2 kLine - 1 longer than its keys
+  }
 
  private:
   /// The size of equal blocks of at most `largest`.
@@ -46,6 +54,14 @@ struct AttentionPlan {
     return round_up(std::max<int64_t>(1, (count + blocks - 1) / blocks), multiple);
   }
 };
+
+/// The keys that are not masked. Throws Error (internal) when there are none, or more than keys.
+inline int64_t valid_keys(int64_t keys, const AttentionOptions& options) {
+  const int64_t valid = options.valid_tokens < 0 ? keys : options.valid_tokens;
+  if (valid < 1 || valid > keys)
+    fail(ErrorKind::internal, "[attention: valid_tokens] needs 1 to ", keys, ", has ", valid);
+  return valid;
+}
 
 /// Hands out pieces of scratch that begin at cache lines; over a null pointer it only counts.
 class ScratchPieces {
@@ -72,40 +88,57 @@ class ScratchPieces {
   int64_t used_ = 0;
 };
 
+/// Copies of the inputs in fp32; takes nothing where they are fp32.
+struct WidenedScratch {
+  float *q, *k, *v;
+
+  WidenedScratch(const AttentionPlan& plan, DType type, ScratchPieces& pieces)
+      : q(pieces.take(type == DType::f32 ? 0 : plan.query_size())),
+        k(pieces.take(type == DType::f32 ? 0 : plan.key_size())),
+        v(pieces.take(type == DType::f32 ? 0 : plan.key_size())) {}
+};
+
 struct ForwardScratch {
-  float *keys, *values;  // keys transposed [K, N], values [N, K]
+  float *keys, *values;  // keys transposed [K, Nk], values [Nk, K]
   float *scores, *out;   // of a block of queries
   float *max, *sum;
+  WidenedScratch widened;
 
-  ForwardScratch(const AttentionPlan& plan, ScratchPieces& pieces)
+  ForwardScratch(const AttentionPlan& plan, DType type, ScratchPieces& pieces)
       : keys(pieces.take(plan.transposed())),
-        values(pieces.take(plan.rows())),
+        values(pieces.take(plan.key_size())),
         scores(pieces.take(plan.scores())),
-        out(pieces.take(plan.queries())),
+        out(pieces.take(plan.query_block_size())),
         max(pieces.take(plan.query_rows())),
-        sum(pieces.take(plan.query_rows())) {}
+        sum(pieces.take(plan.query_rows())),
+        widened(plan, type, pieces) {}
 };
 
 struct BackwardScratch {
-  float *keys_transposed, *values_transposed;  // [K, N]
-  float *keys, *dkeys, *dvalues;               // [N, K]
+  float *keys_transposed, *values_transposed;  // [K, Nk]
+  float *keys, *dkeys, *dvalues;               // [Nk, K]
   float *scores, *dscores;                     // of a block of queries
   float *queries, *dqueries, *dout;
   float *log_sum_exp, *delta;
+  WidenedScratch widened;
+  float *widened_dout, *widened_out;
 
-  BackwardScratch(const AttentionPlan& plan, ScratchPieces& pieces)
+  BackwardScratch(const AttentionPlan& plan, DType type, ScratchPieces& pieces)
       : keys_transposed(pieces.take(plan.transposed())),
         values_transposed(pieces.take(plan.transposed())),
-        keys(pieces.take(plan.rows())),
-        dkeys(pieces.take(plan.rows())),
-        dvalues(pieces.take(plan.rows())),
+        keys(pieces.take(plan.key_size())),
+        dkeys(pieces.take(plan.key_size())),
+        dvalues(pieces.take(plan.key_size())),
         scores(pieces.take(plan.scores())),
         dscores(pieces.take(plan.scores())),
-        queries(pieces.take(plan.queries())),
-        dqueries(pieces.take(plan.queries())),
-        dout(pieces.take(plan.queries())),
-        log_sum_exp(pieces.take(plan.query_block)),
-        delta(pieces.take(plan.query_block)) {}
+        queries(pieces.take(plan.query_block_size())),
+        dqueries(pieces.take(plan.query_block_size())),
+        dout(pieces.take(plan.query_block_size())),
+        log_sum_exp(pieces.take(plan.query_rows())),
+        delta(pieces.take(plan.query_rows())),
+        widened(plan, type, pieces),
+        widened_dout(pieces.take(type == DType::f32 ? 0 : plan.query_size())),
+        widened_out(pieces.take(type == DType::f32 ? 0 : plan.query_size())) {}
 };
 
 }  // namespace vit

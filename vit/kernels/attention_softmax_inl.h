@@ -141,9 +141,9 @@ HWY_NOINLINE void NextSoftmax(int64_t queries, int64_t keys, int64_t head_size, 
 /// The dropout mask of one query over a block of keys, as words to compare with the threshold.
 class DropoutRow {
  public:
-  DropoutRow(const DropoutMask& mask, int64_t tokens)
+  DropoutRow(const DropoutMask& mask, int64_t all_keys)
       : mask_(mask),
-        row_length_(round_up(tokens, 4)),
+        row_length_(round_up(all_keys, 4)),
         threshold_(philox::Threshold(mask.rate)),
         keep_scale_(1 / (1 - mask.rate)) {}
 
@@ -170,12 +170,12 @@ class DropoutRow {
   HWY_ALIGN uint32_t words_[AttentionPlan::kMaxKeyBlock + 64];
 };
 
-/// probabilities [queries, keys] = dropout(probabilities), the first element is of (query, key).
-HWY_NOINLINE void DropBlock(const DropoutMask& mask, int64_t tokens, int64_t query, int64_t key, int64_t queries,
+/// probabilities [queries, keys] = dropout(probabilities), the first element is of (query, key) of the image.
+HWY_NOINLINE void DropBlock(const DropoutMask& mask, int64_t all_keys, int64_t query, int64_t key, int64_t queries,
                             int64_t keys, Rows<float> probabilities) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  DropoutRow drop(mask, tokens);
+  DropoutRow drop(mask, all_keys);
   for (int64_t q = 0; q < queries; ++q) {
     drop.draw(query + q, key, keys);
     float* row = probabilities.row(q);
@@ -208,11 +208,11 @@ HWY_NOINLINE void SoftmaxGradient(const GradientBlock& block) {
 }
 
 /// The same with the mask of the block whose first element is (query, key).
-HWY_NOINLINE void DroppedSoftmaxGradient(const GradientBlock& block, const DropoutMask& mask, int64_t tokens,
+HWY_NOINLINE void DroppedSoftmaxGradient(const GradientBlock& block, const DropoutMask& mask, int64_t all_keys,
                                          int64_t query, int64_t key) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  DropoutRow drop(mask, tokens);
+  DropoutRow drop(mask, all_keys);
   for (int64_t q = 0; q < block.queries; ++q) {
     drop.draw(query + q, key, block.keys);
     float* HWY_RESTRICT scores = block.scores.row(q);

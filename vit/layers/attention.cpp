@@ -31,7 +31,9 @@ Attention::Saved Attention::plan(Arena& arena, const Shard& largest) const {
           arena.take<float>({largest.images * heads_, largest.tokens})};
 }
 
-int64_t Attention::scratch_floats(int64_t tokens) const { return attention_scratch(tokens, width_ / heads_); }
+int64_t Attention::scratch_floats(int64_t tokens) const {
+  return attention_scratch(tokens, tokens, width_ / heads_, DType::f32);
+}
 
 AttentionOptions Attention::head_options(const Shard& shard, int64_t image, int64_t head) const {
   AttentionOptions options;
