@@ -45,10 +45,10 @@ BenchResult measure(const BenchOptions& options, const std::function<void()>& st
   return result;
 }
 
-BenchResult bench_inference(const Model& model, const EngineOptions& engine_options, int64_t batch, double seconds) {
+BenchResult bench_inference(const ModelConfig& config, const ParameterSource& weights,
+                            const EngineOptions& engine_options, int64_t batch, double seconds) {
   if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
-  const ModelConfig& config = model.config;
-  Engine engine(model, engine_options);
+  Engine engine(config, weights, engine_options);
   AlignedBuffer<float> patches(batch * config.patches() * config.patch_dim());
   RandomStream noise(0, RandomPurpose::test);
   for (float& x : patches.span()) x = noise.uniform(-1, 1);

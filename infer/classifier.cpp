@@ -27,17 +27,23 @@ Pipeline make_pipeline(const Model& model, const std::string& where) {
   return Pipeline(preprocess, model.config.patch_size);
 }
 
+/// All but the weights copied; those are read where they lie.
+OpenModel in_memory(const Model& model) {
+  Model copy{model.config, model.preprocess, model.class_names, model.training, model.layout, {}};
+  return {std::move(copy), block_source(model.layout, model.weights)};
+}
+
 }  // namespace
 
 struct Classifier::Impl {
-  Impl(Model m, const EngineOptions& options, const std::string& where)
-      : model(std::move(m)),
+  Impl(OpenModel source, const EngineOptions& options, const std::string& where)
+      : model(std::move(source.model)),
         pipeline(make_pipeline(model, where)),
-        engine(model, options),
+        engine(model.config, source.weights, options),
         patches(pipeline.patches() * pipeline.patch_dim()),
         logits(model.config.classes) {}
 
-  Model model;
+  Model model;  // without weights: the engine has them
   Pipeline pipeline;
   Engine engine;
   AlignedBuffer<float> patches;  // of one picture
@@ -45,12 +51,12 @@ struct Classifier::Impl {
 };
 
 Classifier Classifier::open(const std::filesystem::path& model, const EngineOptions& options) {
-  return Classifier(std::make_unique<Impl>(load_model(model), options, model.string()));
+  return Classifier(std::make_unique<Impl>(open_model(model), options, model.string()));
 }
 
 Classifier::Classifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Classifier::Classifier(Model model, const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(model), options, "a model in memory")) {}
+Classifier::Classifier(const Model& model, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(in_memory(model), options, "a model in memory")) {}
 Classifier::~Classifier() = default;
 Classifier::Classifier(Classifier&&) noexcept = default;
 

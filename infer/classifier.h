@@ -27,10 +27,11 @@ struct ClassifyOptions {
 class Classifier {
  public:
   static Classifier open(const std::filesystem::path& model, const EngineOptions& options = {});
-  explicit Classifier(Model model, const EngineOptions& options = {});
+  explicit Classifier(const Model& model, const EngineOptions& options = {});
   ~Classifier();
   Classifier(Classifier&&) noexcept;
 
+  /// All but the weights, which the engine holds.
   const Model& model() const;
   const Pipeline& pipeline() const;
   Engine& engine();

@@ -3,60 +3,63 @@
 #include <algorithm>
 #include <vector>
 
+#include "vit/core/cpu.h"
+#include "vit/core/log.h"
 #include "vit/core/parallel.h"
 #include "vit/model/vit.h"
 
 namespace vit {
 namespace {
 
-/// One thread's memory.
-struct Worker {
+/// An arena planned and placed by the same function.
+template <class Workspace>
+struct Planned {
   Arena arena;
-  InferenceWorkspace workspace;
+  Workspace workspace;
+
+  template <class Plan>
+  explicit Planned(Plan plan) {
+    Arena counting;
+    plan(counting);
+    arena = Arena(counting.peak());
+    workspace = plan(arena);
+  }
 };
-
-int64_t arena_bytes(const Vit& network, int64_t images) {
-  Arena plan;
-  network.plan_inference(plan, images);
-  return plan.peak();
-}
-
-ParameterBlock copy_of(const ParameterBlock& block) {
-  ParameterBlock copy(block.size());
-  std::copy_n(block.data(), block.size(), copy.data());
-  return copy;
-}
 
 }  // namespace
 
-struct Engine::Impl {
-  Impl(const Model& model, const EngineOptions& options);
-  void run(TensorView<const float> patches, const EngineOutputs& outputs);
-  void run_shard(TensorView<const float> patches, const EngineOutputs& outputs, int64_t begin, int64_t images,
-                 const InferenceWorkspace& workspace) const;
-  const InferenceWorkspace& workspace(int worker);
+DType fastest_dtype() { return runnable_dtype(DType::bf16); }
 
-  Vit network;
-  ParameterBlock weights;
-  int64_t micro_batch;
-  std::vector<std::unique_ptr<Worker>> workers;
-};
-
-Engine::Impl::Impl(const Model& model, const EngineOptions& options)
-    : network(model.config), weights(copy_of(model.weights)) {
-  if (options.dtype != DType::f32) fail(ErrorKind::usage, "[engine] dtype needs fp32, has ", dtype_name(options.dtype));
-  micro_batch = options.micro_batch > 0 ? options.micro_batch : default_micro_batch(model.config);
-  network.pack(weights, false);
+DType runnable_dtype(DType wanted) {
+  const Isa needed = wanted == DType::f32 ? Isa::baseline : wanted == DType::bf16 ? Isa::avx512_bf16 : Isa::avx512;
+  return active_isa() >= needed ? wanted : DType::f32;
 }
 
-const InferenceWorkspace& Engine::Impl::workspace(int index) {
-  std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(index)];
-  if (!worker) {
-    worker = std::make_unique<Worker>();
-    worker->arena = Arena(arena_bytes(network, micro_batch));
-    worker->workspace = network.plan_inference(worker->arena, micro_batch);
-  }
-  return worker->workspace;
+struct Engine::Impl {
+  Impl(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& engine_options);
+  void run(TensorView<const float> patches, const EngineOutputs& outputs);
+  bool as_team(int64_t images) const;
+  void run_team(TensorView<const float> patches, const EngineOutputs& outputs);
+  void run_shards(TensorView<const float> patches, const EngineOutputs& outputs);
+  void run_shard(TensorView<const float> patches, const EngineOutputs& outputs, int64_t begin, int64_t images,
+                 const InferenceWorkspace& workspace) const;
+
+  EngineOptions options;
+  Vit network;
+  int64_t micro_batch;
+  int64_t planned_images = 0;  // a worker's workspace holds so many
+  std::vector<std::unique_ptr<Planned<InferenceWorkspace>>> workers;
+  std::unique_ptr<Planned<TeamWorkspace>> team;
+};
+
+Engine::Impl::Impl(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& engine_options)
+    : options(engine_options),
+      network(config, {.dtype = runnable_dtype(options.dtype), .all_tokens = options.attention_maps}),
+      micro_batch(options.micro_batch > 0 ? options.micro_batch : default_micro_batch(config)) {
+  if (network.dtype() != options.dtype)
+    log(LogLevel::warning, concat("this processor has no ", dtype_name(options.dtype), " arithmetic: computing in ",
+                                  dtype_name(network.dtype())));
+  network.pack(weights, false);
 }
 
 void Engine::Impl::run_shard(TensorView<const float> patches, const EngineOutputs& outputs, int64_t begin,
@@ -71,23 +74,64 @@ void Engine::Impl::run_shard(TensorView<const float> patches, const EngineOutput
   if (outputs.embeddings) std::copy_n(w.head.features.data(), images * config.width, outputs.embeddings[begin].data());
 }
 
-void Engine::Impl::run(TensorView<const float> patches, const EngineOutputs& outputs) {
-  const int64_t images = patches.dim(0);
-  workers.resize(std::max(workers.size(), static_cast<std::size_t>(thread_count())));
+void Engine::Impl::run_shards(TensorView<const float> patches, const EngineOutputs& outputs) {
+  const int64_t images = patches.dim(0), threads = thread_count();
   // A batch smaller than a micro-batch a thread is still shared by all threads.
-  const int64_t threads = thread_count();
   const int64_t piece = std::clamp<int64_t>((images + threads - 1) / threads, 1, micro_batch);
-  parallel_shards((images + piece - 1) / piece, [&](int64_t shard, int worker) {
+  if (piece > planned_images) workers.clear();
+  planned_images = std::max(planned_images, piece);
+  workers.resize(std::max(workers.size(), static_cast<std::size_t>(threads)));
+  parallel_shards((images + piece - 1) / piece, [&](int64_t shard, int index) {
+    auto& worker = workers[static_cast<std::size_t>(index)];
+    if (!worker)
+      worker = std::make_unique<Planned<InferenceWorkspace>>(
+          [&](Arena& arena) { return network.plan_inference(arena, planned_images); });
     const int64_t begin = shard * piece;
-    run_shard(patches, outputs, begin, std::min(piece, images - begin), workspace(worker));
+    run_shard(patches, outputs, begin, std::min(piece, images - begin), worker->workspace);
   });
 }
 
-Engine::Engine(const Model& model, const EngineOptions& options) : impl_(std::make_unique<Impl>(model, options)) {}
+void Engine::Impl::run_team(TensorView<const float> patches, const EngineOutputs& outputs) {
+  const ModelConfig& config = network.config();
+  const int parts = static_cast<int>(std::min<int64_t>(thread_count(), config.tokens()));
+  if (!team || static_cast<int>(team->workspace.parts.size()) != parts)
+    team = std::make_unique<Planned<TeamWorkspace>>([&](Arena& arena) { return network.plan_team(arena, parts); });
+  const TeamWorkspace& w = team->workspace;
+  for (int64_t image = 0; image < patches.dim(0); ++image) {
+    const TensorView<float> logits = outputs.logits ? outputs.logits.slice(image, 1) : outputs.logits;
+    parallel_phases(network.team_phases(), parts,
+                    [&](int phase, int part) { network.forward_part(phase, part, patches[image], w, logits); });
+    if (outputs.embeddings) std::copy_n(w.head.features.data(), config.width, outputs.embeddings[image].data());
+  }
+}
+
+bool Engine::Impl::as_team(int64_t images) const {
+  const int64_t threads = thread_count();
+  if (options.mode == EngineMode::throughput || options.attention_maps || threads == 1) return false;
+  if (options.mode == EngineMode::latency) return true;
+  // Throughput leaves threads idle in its last round; a team loses some tenth at its meetings.
+  const int64_t rounds = (images + threads - 1) / threads;
+  return 11 * images < 10 * rounds * threads;
+}
+
+void Engine::Impl::run(TensorView<const float> patches, const EngineOutputs& outputs) {
+  if (outputs.attention && !options.attention_maps)
+    fail(ErrorKind::internal, "[engine] attention needs EngineOptions::attention_maps");
+  if (as_team(patches.dim(0)))
+    run_team(patches, outputs);
+  else
+    run_shards(patches, outputs);
+}
+
+Engine::Engine(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(config, weights, options)) {}
+Engine::Engine(const Model& model, const EngineOptions& options)
+    : Engine(model.config, block_source(model.layout, model.weights), options) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
 const ModelConfig& Engine::config() const { return impl_->network.config(); }
+DType Engine::dtype() const { return impl_->network.dtype(); }
 
 void Engine::run(TensorView<const float> patches, const EngineOutputs& outputs) { impl_->run(patches, outputs); }
 

@@ -1,4 +1,5 @@
-// Runs a model on patch rows: each worker takes a micro-batch through the whole network in an arena of its own.
+// Runs a model on patch rows. Throughput: each worker takes a micro-batch through the whole network in an arena of its
+// own, no barrier inside. Latency: all workers share the tokens of one image and meet once a block.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +11,13 @@
 
 namespace vit {
 
+enum class EngineMode { automatic, throughput, latency };
+
 struct EngineOptions {
   DType dtype = DType::f32;
-  int64_t micro_batch = 0;  // images a worker takes at a time; 0 = chosen from the number of tokens
+  EngineMode mode = EngineMode::automatic;  // by batch and threads
+  int64_t micro_batch = 0;                  // images a worker takes at a time; 0 = chosen from the number of tokens
+  bool attention_maps = false;              // computes what EngineOutputs::attention needs; only in fp32
 };
 
 /// What one run writes; null views are not computed.
@@ -22,13 +27,22 @@ struct EngineOutputs {
   TensorView<float> attention;   // [B, L*H, N*N] of every layer and head (explain)
 };
 
+/// What the processor multiplies fastest: bf16 where it has instructions for it, else fp32.
+DType fastest_dtype();
+/// The arithmetic that this processor runs `wanted` in: fp32 where it has no instructions for it.
+DType runnable_dtype(DType wanted);
+
 class Engine {
  public:
   Engine(const Model& model, const EngineOptions& options = {});
+  /// Reads one parameter after the other: never holds them twice. Throws what the source throws.
+  Engine(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& options = {});
   ~Engine();
   Engine(Engine&&) noexcept;
 
   const ModelConfig& config() const;
+  /// The arithmetic in use: runnable_dtype of the one asked for.
+  DType dtype() const;
   /// patches [B, patches, 3*P*P]; any B. One call at a time.
   void run(TensorView<const float> patches, const EngineOutputs& outputs);
 

@@ -5,7 +5,9 @@
 #include <memory>
 #include <sstream>
 
+#include "infer/engine.h"
 #include "vit/core/error.h"
+#include "vit/core/log.h"
 #include "vit/core/parallel.h"
 
 namespace vit::tools {
@@ -184,8 +186,17 @@ void add_batch_option(CLI::App& command, int64_t& batch) {
 }
 
 CLI::Option* add_dtype_option(CLI::App& command, DType& dtype) {
-  static constexpr Word<DType> kTypes[] = {{"fp32", DType::f32}};
-  return add_word_option(command, "--dtype", kTypes, dtype, "arithmetic of the products")->group("Running");
+  static const std::vector<std::string> kWords = {"fp32", "bf16", "auto"};
+  const auto take = [&dtype](const std::string& word) {
+    dtype = word == "auto" ? fastest_dtype() : parse_dtype(word);
+    if (word == "auto") log(LogLevel::info, concat("--dtype auto: ", dtype_name(dtype)));
+  };
+  return command
+      .add_option_function<std::string>("--dtype", take, "arithmetic of the products; auto = the fastest here")
+      ->type_name(joined(kWords, "|"))
+      ->default_str(std::string(dtype_name(dtype)))
+      ->check(one_of(kWords))
+      ->group("Running");
 }
 
 void set_help_style(CLI::App& root) {

@@ -35,21 +35,29 @@ void print_result(const BenchResult& r, const BenchContext& c) {
   line("memory", concat(fixed(r.peak_rss_mb, 1), " MB at most"));
 }
 
+OpenModel untrained(const std::string& preset) {
+  OpenModel open;
+  open.model.config = model_preset(preset.empty() ? "vit_tiny_patch16_224" : preset);
+  open.weights = fresh_parameters(open.model.config, 0);
+  return open;
+}
+
+constexpr Word<EngineMode> kModes[] = {
+    {"auto", EngineMode::automatic}, {"throughput", EngineMode::throughput}, {"latency", EngineMode::latency}};
+
 int run_bench(const BenchArgs& args) {
   const bool from_file = !args.model.empty();
   if (from_file && !args.preset.empty()) fail(ErrorKind::usage, "bench takes MODEL or --model, not both");
-  Model model = from_file ? load_model(args.model)
-                          : make_model(model_preset(args.preset.empty() ? "vit_tiny_patch16_224" : args.preset), 0);
-  BenchContext context{.model = from_file ? args.model : model.config.name,
-                       .dtype = args.engine.dtype,
+  const OpenModel open = from_file ? open_model(args.model) : untrained(args.preset);
+  const ModelConfig& config = open.model.config;
+  BenchContext context{.model = from_file ? args.model : config.name,
+                       .dtype = runnable_dtype(args.engine.dtype),
                        .batch = args.batch > 0 ? args.batch : (args.train ? 32 : 1),
                        .threads = thread_count(),
                        .train = args.train};
-  if (args.train && args.engine.dtype != DType::f32)
-    fail(ErrorKind::usage, "bench --train computes in fp32, has --dtype ", dtype_name(args.engine.dtype));
-  const ModelConfig config = model.config;
-  const BenchResult result = args.train ? bench_training(config, context.batch, args.seconds)
-                                        : bench_inference(model, args.engine, context.batch, args.seconds);
+  const BenchResult result = args.train
+                                 ? bench_training(config, context.dtype, context.batch, args.seconds)
+                                 : bench_inference(config, open.weights, args.engine, context.batch, args.seconds);
   context.peak_gflops = peak_gflops_of_all_threads();
   print_result(result, context);
   if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context)) + "\n");
@@ -83,6 +91,9 @@ void add_bench_command(CLI::App& root, Run& run) {
       ->group("Running");
   command->add_option("--json", args->json, "write the figures as JSON")->type_name("FILE")->group("Output");
   add_dtype_option(*command, args->engine.dtype);
+  add_word_option(*command, "--mode", kModes, args->engine.mode,
+                  "throughput = images side by side, latency = all threads on one image; auto = by batch and threads")
+      ->group("Running");
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_bench(*args); }; });
 }

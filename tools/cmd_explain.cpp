@@ -45,7 +45,7 @@ std::vector<std::string> drawing_names(const std::vector<InputFile>& inputs) {
 
 int run_explain(const ExplainArgs& args) {
   const std::vector<InputFile> inputs = expand_inputs(args.inputs);
-  Classifier classifier = Classifier::open(args.model);
+  Classifier classifier = Classifier::open(args.model, {.attention_maps = true});
   std::filesystem::create_directories(args.output);
   Progress progress("explain");
   const std::vector<std::string> names = drawing_names(inputs);

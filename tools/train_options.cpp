@@ -68,7 +68,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"--augment-elastic-sigma", "/augment/elastic_sigma", "PIXELS", kAugment, "over which that displacement varies"},
     {"--augment-erase", "/augment/erase", "PROBABILITY", kAugment, "of a rectangle of noise"},
 
-    {"--dtype", "/dtype", "fp32", kRunning, "arithmetic of the products"},
+    {"--dtype", "/dtype", "fp32|bf16", kRunning, "arithmetic of the products"},
     {"--seed", "/seed", "N", kRunning, "of all chance; the same seed gives the same bits"},
     {"--save-every", "/save_every_steps", "STEPS", kRunning, "write last.h5 within an epoch too; 0 = after each epoch"},
 });

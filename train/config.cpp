@@ -207,7 +207,7 @@ void check_run(const TrainConfig& c, Faults& faults) {
   count("save_every_steps", c.save_every_steps, 0);
   faults.check(c.early_stop_metric == "val_top1" || c.early_stop_metric == "val_loss",
                "early_stop_metric: needs val_top1 or val_loss, has ", c.early_stop_metric);
-  faults.check(c.dtype == DType::f32, "dtype: training computes in fp32, has ", dtype_name(c.dtype));
+  faults.check(c.dtype != DType::i8, "dtype: training computes in fp32 or bf16, has ", dtype_name(c.dtype));
 }
 
 }  // namespace

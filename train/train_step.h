@@ -13,6 +13,7 @@
 namespace vit {
 
 struct StepOptions {
+  DType dtype = DType::f32;  // of the products: fp32 or bf16
   float label_smoothing = 0;
   float dropout = 0;
   float attention_dropout = 0;
@@ -32,8 +33,7 @@ class TrainStep {
   ~TrainStep();
   TrainStep(TrainStep&&) noexcept;
 
-  /// Copies the weights into the layouts that products run on and remembers where the block lies; call it after
-  /// each change of the weights.
+  /// Copies the weights into the layouts that products run on; call it after each change of the weights.
   void pack(const ParameterBlock& weights);
 
   /// gradients += scale * d(sum of losses)/d(weights). patches [B, patches, 3*P*P], labels [B]; `valid_tokens` [B]

@@ -50,6 +50,15 @@ class BasicMatrix {
   /// `count` columns from `begin`.
   BasicMatrix columns(int64_t begin, int64_t count) const { return {at(0, begin), type_, rows_, count, stride_}; }
 
+  /// Rows 0, step, 2 step, ...: e.g. the class tokens of images of `step` tokens.
+  BasicMatrix every(int64_t step) const { return {data_, type_, (rows_ + step - 1) / step, cols_, stride_ * step}; }
+  /// The same memory as contiguous rows of another type that is no larger.
+  BasicMatrix as(DType type) const {
+    if (dtype_bytes(type) > dtype_bytes(type_) || !contiguous())
+      fail(ErrorKind::internal, "[matrix] of ", dtype_name(type_), " cannot hold ", dtype_name(type));
+    return {data_, type, rows_, cols_, cols_};
+  }
+
   /// The same matrix with its type at compile time (T or const T). Throws Error (internal) for another type.
   template <class T>
   TensorView<T> view() const {

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
+#include <vector>
 
 #include "vit/core/error.h"
 
@@ -75,6 +77,66 @@ void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t
         },
         tbb::simple_partitioner());
   });
+}
+
+namespace {
+
+/// Which parts of which phase are begun and ended.
+class Phases {
+ public:
+  Phases(int phases, int parts) : phases_(phases), parts_(parts), begun_(static_cast<std::size_t>(phases * parts)) {}
+
+  void work(int first_part, const std::function<void(int, int)>& body) {
+    for (int phase = 0; phase < phases_; ++phase) {
+      for (int i = 0; i < parts_; ++i) {
+        const int part = (first_part + i) % parts_;
+        if (begun_[static_cast<std::size_t>(phase * parts_ + part)].exchange(true)) continue;
+        try {
+          if (!broken_.load()) body(phase, part);
+        } catch (...) {
+          broken_ = true;
+          ended_ += 1;
+          throw;
+        }
+        ended_ += 1;
+      }
+      wait_for((phase + 1) * parts_);
+    }
+  }
+
+ private:
+  void wait_for(int parts) const {
+    constexpr int kSpins = 4000;  // some 50 us: then somebody else may need the processor
+    for (int spins = 0; ended_.load(std::memory_order_acquire) < parts && !broken_.load(); ++spins)
+      spins < kSpins ? pause() : std::this_thread::yield();
+  }
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  int phases_, parts_;
+  std::vector<std::atomic<bool>> begun_;
+  std::atomic<int> ended_{0};
+  std::atomic<bool> broken_{false};
+};
+
+}  // namespace
+
+void parallel_phases(int phases, int parts, const std::function<void(int, int)>& body) {
+  const auto pool = pool_in_use();
+  const int workers = inside_body ? 1 : std::min(parts, pool->arena.max_concurrency());
+  Phases state(phases, parts);
+  const auto work = [&](int worker) {
+    const BodyScope scope;
+    state.work(worker, body);
+  };
+  if (workers <= 1) {
+    work(0);
+    return;
+  }
+  pool->arena.execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
 }
 
 void parallel_shards(int64_t shards, const std::function<void(int64_t, int)>& body) {

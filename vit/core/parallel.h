@@ -20,4 +20,9 @@ void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t
 /// exception. Inside a body all other calls of this header run serially.
 void parallel_shards(int64_t shards, const std::function<void(int64_t shard, int worker)>& body);
 
+/// Calls body(phase, part) once for each of phases x parts: all parts of a phase end before any of the next begins.
+/// A thread takes its own part of a phase first, then any that nobody has begun, so this ends with however many
+/// threads there are; between phases it spins, so phases should be short. Rethrows the first exception.
+void parallel_phases(int phases, int parts, const std::function<void(int phase, int part)>& body);
+
 }  // namespace vit

@@ -102,6 +102,14 @@ class TensorView {
     return v;
   }
 
+  /// Entries 0, step, 2 step, ... of the first dimension: e.g. the class tokens of images of `step` tokens.
+  TensorView every(int64_t step) const {
+    TensorView v = *this;
+    v.shape_[0] = (shape_[0] + step - 1) / step;
+    v.stride_[0] = stride_[0] * step;
+    return v;
+  }
+
   /// `count` columns of a matrix, from `begin`; the row stride stays.
   TensorView columns(int64_t begin, int64_t count) const {
     TensorView v = *this;

@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "vit/core/buffer.h"
-#include "vit/core/dtype.h"
+#include "vit/kernels/elementwise.h"
 #include "vit/kernels/isa.h"
 
 namespace vit {
@@ -52,14 +54,12 @@ dnnl::matmul::primitive_desc describe_matmul(const dnnl::memory::desc& src, cons
 #endif
 }
 
-void append_activation(dnnl::post_ops& post_ops, Activation activation) {
-  if (activation == Activation::none) return;
-  const auto algorithm =
-      activation == Activation::gelu_erf ? dnnl::algorithm::eltwise_gelu_erf : dnnl::algorithm::eltwise_gelu_tanh;
+// Constant scales keep the fast kernels; version 3 has no constant ones.
+void set_output_scales(dnnl::primitive_attr& attr, const std::vector<float>& scales) {
 #if DNNL_VERSION_MAJOR < 3
-  post_ops.append_eltwise(1.0f, algorithm, 0.0f, 0.0f);
+  attr.set_output_scales(1 << 1, scales);
 #else
-  post_ops.append_eltwise(algorithm, 0.0f, 0.0f);
+  fail(ErrorKind::usage, "[gemm] int8 needs oneDNN 2, this program was built with ", DNNL_VERSION_MAJOR);
 #endif
 }
 
@@ -71,8 +71,8 @@ struct ProductKey {
   int64_t m = 0, n = 0, k = 0;
   int64_t a_stride = 0, b_stride = 0, c_stride = 0;
   DType a_type = DType::f32, b_type = DType::f32, c_type = DType::f32;
-  Activation activation = Activation::none;
   bool transpose_a = false, transpose_b = false, packed_b = false, bias = false, accumulate = false;
+  uint64_t scales = 0;  // which set of output scales; 0 = none
 
   bool operator==(const ProductKey&) const = default;
 };
@@ -85,10 +85,10 @@ struct ProductKeyHash {
       mix(static_cast<uint64_t>(size));
     uint64_t bits = 0;
     for (DType type : {key.a_type, key.b_type, key.c_type}) bits = bits * 4 + static_cast<uint64_t>(type);
-    bits = bits * 4 + static_cast<uint64_t>(key.activation);
     for (bool flag : {key.transpose_a, key.transpose_b, key.packed_b, key.bias, key.accumulate})
       bits = bits * 2 + (flag ? 1 : 0);
     mix(bits);
+    mix(key.scales);
     return static_cast<std::size_t>(hash);
   }
 };
@@ -98,24 +98,30 @@ dnnl::memory::desc matrix_desc(int64_t rows, int64_t cols, DType type, int64_t s
   return {{rows, cols}, data_type(type), strides};
 }
 
-dnnl::matmul::primitive_desc describe(const ProductKey& key, const dnnl::memory::desc& weights) {
+/// What b is where it is packed: its layout, and for int8 what one unit of each result column stands for.
+struct PackedLayout {
+  dnnl::memory::desc desc;
+  std::vector<float> scales;
+};
+
+dnnl::matmul::primitive_desc describe(const ProductKey& key, const dnnl::memory::desc& weights,
+                                      const std::vector<float>& scales) {
   dnnl::post_ops post_ops;
-  append_activation(post_ops, key.activation);
   if (key.accumulate) post_ops.append_sum(1.0f);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attr.set_post_ops(post_ops);
+  if (key.scales != 0) set_output_scales(attr, scales);
   const auto bias = key.bias ? matrix_desc(1, key.n, DType::f32, key.n, false) : dnnl::memory::desc();
   return describe_matmul(matrix_desc(key.m, key.k, key.a_type, key.a_stride, key.transpose_a), weights, bias,
                          matrix_desc(key.m, key.n, key.c_type, key.c_stride, false), attr);
 }
 
 /// The layout in which b [k, n] is multiplied fastest.
-dnnl::memory::desc packed_desc(int64_t k, int64_t n, DType type, DType c_type) {
+dnnl::memory::desc packed_desc(int64_t k, int64_t n, DType type) {
   ProductKey key{.m = kTypicalRows, .n = n, .k = k, .a_stride = k, .c_stride = n};
   key.a_type = key.b_type = type;
-  key.c_type = c_type;
-  return describe(key, {{k, n}, data_type(type), dnnl::memory::format_tag::any}).weights_desc();
+  return describe(key, {{k, n}, data_type(type), dnnl::memory::format_tag::any}, {}).weights_desc();
 }
 
 struct Operands {
@@ -181,7 +187,7 @@ class ThreadProducts {
   ThreadProducts() : stream_(engine()) { use_one_product_thread(); }
 
   /// `packed` is the layout of b where the key says that it is packed.
-  void run(const ProductKey& key, const dnnl::memory::desc& packed, const Operands& operands) {
+  void run(const ProductKey& key, const PackedLayout& packed, const Operands& operands) {
     Product& product = find(key, packed);
     if (product.scratchpad_bytes() > scratchpad_.size())
       scratchpad_ = AlignedBuffer<std::byte>(product.scratchpad_bytes());
@@ -191,12 +197,12 @@ class ThreadProducts {
   const dnnl::stream& stream() const { return stream_; }
 
  private:
-  Product& find(const ProductKey& key, const dnnl::memory::desc& packed) {
+  Product& find(const ProductKey& key, const PackedLayout& packed) {
     if (const auto found = products_.find(key); found != products_.end()) return found->second;
     if (products_.size() >= kMaxCached) products_.clear();
-    const auto b = key.packed_b ? packed : matrix_desc(key.k, key.n, key.b_type, key.b_stride, key.transpose_b);
+    const auto b = key.packed_b ? packed.desc : matrix_desc(key.k, key.n, key.b_type, key.b_stride, key.transpose_b);
     try {
-      return products_.try_emplace(key, key, describe(key, b)).first->second;
+      return products_.try_emplace(key, key, describe(key, b, packed.scales)).first->second;
     } catch (const dnnl::error& error) {
       fail(ErrorKind::internal, "[gemm] the product library refuses [", key.m, ", ", key.k, "] x [", key.k, ", ", key.n,
            "]: ", error.what());
@@ -217,22 +223,21 @@ ThreadProducts& thread_products() {
 // ---- checks ----
 
 // A single row has no stride of its own; giving it its length keeps the cache small.
-int64_t checked_stride(const char* what, int64_t rows, int64_t cols, int64_t stride, int64_t element_stride) {
-  if (cols > 1 && element_stride != 1)
-    fail(ErrorKind::internal, "[gemm] ", what, ": needs contiguous rows, has element stride ", element_stride);
-  if (rows > 1 && stride < cols)
-    fail(ErrorKind::internal, "[gemm] ", what, ": needs a row stride of at least ", cols, ", has ", stride);
-  return rows > 1 ? stride : cols;
-}
-
-template <class T>
-int64_t checked_stride(const char* what, TensorView<T> view) {
-  if (view.rank() != 2) fail(ErrorKind::internal, "[gemm] ", what, ": needs a matrix, has rank ", view.rank());
-  return checked_stride(what, view.rows(), view.cols(), view.stride(0), view.stride(1));
+int64_t checked_stride(const char* what, ConstMatrix m) {
+  if (m.rows() > 1 && m.stride() < m.cols())
+    fail(ErrorKind::internal, "[gemm] ", what, ": needs a row stride of at least ", m.cols(), ", has ", m.stride());
+  return m.rows() > 1 ? m.stride() : m.cols();
 }
 
 void check_size(const char* what, int64_t needed, int64_t given) {
   if (needed != given) fail(ErrorKind::internal, "[gemm] ", what, ": needs ", needed, ", has ", given);
+}
+
+void check_types(DType a, DType b, DType c) {
+  const bool rounded = a != DType::f32 && c == DType::bf16;
+  if (a != b || !(c == DType::f32 || rounded))
+    fail(ErrorKind::internal, "[gemm] has no product of ", dtype_name(a), " and ", dtype_name(b), " to ",
+         dtype_name(c));
 }
 
 }  // namespace
@@ -268,9 +273,11 @@ Isa product_isa() {
   }
 }
 
-void gemm(TensorView<const float> a, TensorView<const float> b, TensorView<float> c, const GemmOptions& options) {
+void gemm(ConstMatrix a, ConstMatrix b, Matrix c, const GemmOptions& options) {
   ProductKey key{
       .a_stride = checked_stride("a", a), .b_stride = checked_stride("b", b), .c_stride = checked_stride("c", c)};
+  check_types(a.type(), b.type(), c.type());
+  key.a_type = a.type(), key.b_type = b.type(), key.c_type = c.type();
   key.m = options.transpose_a ? a.cols() : a.rows();
   key.k = options.transpose_a ? a.rows() : a.cols();
   key.n = options.transpose_b ? b.rows() : b.cols();
@@ -279,37 +286,69 @@ void gemm(TensorView<const float> a, TensorView<const float> b, TensorView<float
   check_size("columns of c", key.n, c.cols());
   if (key.m == 0 || key.n == 0) return;
   if (key.k == 0) fail(ErrorKind::internal, "[gemm] a has no columns");
-  const Epilogue& epilogue = options.epilogue;
   ThreadProducts& products = thread_products();
 
   // dW = dY^T X: measured 4 % (M = 1040) to 8 % (M = 8320) faster than the primitive, which copies a first.
-  if (options.transpose_a && epilogue.bias == nullptr && epilogue.activation == Activation::none) {
+  if (options.transpose_a && a.type() == DType::f32) {
     const auto status =
-        dnnl_sgemm('T', options.transpose_b ? 'T' : 'N', key.m, key.n, key.k, 1.0f, a.data(), key.a_stride, b.data(),
-                   key.b_stride, epilogue.accumulate ? 1.0f : 0.0f, c.data(), key.c_stride);
+        dnnl_sgemm('T', options.transpose_b ? 'T' : 'N', key.m, key.n, key.k, 1.0f, static_cast<const float*>(a.data()),
+                   key.a_stride, static_cast<const float*>(b.data()), key.b_stride, options.accumulate ? 1.0f : 0.0f,
+                   static_cast<float*>(c.data()), key.c_stride);
     if (status != dnnl_success) fail(ErrorKind::internal, "[gemm] the product library failed with status ", status);
     return;
   }
   key.transpose_a = options.transpose_a;
   key.transpose_b = options.transpose_b;
-  key.bias = epilogue.bias != nullptr;
-  key.activation = epilogue.activation;
-  key.accumulate = epilogue.accumulate;
-  products.run(key, {}, {.a = a.data(), .b = b.data(), .bias = epilogue.bias, .c = c.data()});
+  key.accumulate = options.accumulate;
+  products.run(key, {}, {.a = a.data(), .b = b.data(), .c = c.data()});
 }
 
 // ---- packed weights ----
+
+namespace {
+
+uint64_t new_scales_id() {
+  static std::atomic<uint64_t> next{1};
+  return next++;
+}
+
+/// Rows of W [O, I] as int8 with a scale each.
+struct QuantizedRows {
+  AlignedBuffer<int8_t> values;
+  std::vector<float> scales;
+
+  explicit QuantizedRows(TensorView<const float> weight)
+      : values(weight.size()), scales(static_cast<std::size_t>(weight.rows())) {
+    const TensorView<int8_t> to(values.data(), {weight.rows(), weight.cols()});
+    for (int64_t o = 0; o < weight.rows(); ++o) {
+      const float top = max_abs(weight.slice(o, 1));
+      const float scale = top > 0 ? top / 127 : 1;
+      convert(weight.slice(o, 1), to.slice(o, 1), 1 / scale);
+      scales[static_cast<std::size_t>(o)] = scale;
+    }
+  }
+};
+
+void run_reorder(const dnnl::reorder& reorder, const dnnl::memory& from, const dnnl::memory& to) {
+  const std::array<dnnl_exec_arg_t, 2> args = {{{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}}};
+  const auto status = dnnl_primitive_execute(reorder.get(), thread_products().stream().get(), 2, args.data());
+  if (status != dnnl_success) fail(ErrorKind::internal, "[gemm] packing failed with status ", status);
+}
+
+}  // namespace
 
 struct PackedWeight::Impl {
   int64_t k = 0, n = 0;
   int64_t weight_stride = 0;
   Use use = Use::forward;
   DType type = DType::f32;
-  dnnl::memory::desc layout;
+  uint64_t scales_id = 0;
+  PackedLayout layout;
   AlignedBuffer<std::byte> data;
   dnnl::memory memory;  // `data` in `layout`
   dnnl::memory source;
   dnnl::reorder reorder;
+  AlignedBuffer<float> bias;  // in units of the int8 products
 
   // Everything but the copy.
   Impl(TensorView<const float> weight, int64_t stride, Use use_, DType type_)
@@ -318,11 +357,43 @@ struct PackedWeight::Impl {
         weight_stride(stride),
         use(use_),
         type(type_),
-        layout(packed_desc(k, n, type, DType::f32)),
-        data(static_cast<int64_t>(layout.get_size())),
-        memory(layout, engine(), data.data()),
-        source(matrix_desc(k, n, DType::f32, stride, use_ == Use::forward), engine(), DNNL_MEMORY_NONE),
+        layout{packed_desc(k, n, type), {}},
+        data(static_cast<int64_t>(layout.desc.get_size())),
+        memory(layout.desc, engine(), data.data()),
+        source(source_desc(), engine(), DNNL_MEMORY_NONE),
         reorder(source, memory) {}
+
+  bool fits(TensorView<const float> weight, int64_t stride, Use use_, DType type_) const {
+    const bool forward = use == Use::forward;
+    return use == use_ && type == type_ && weight_stride == stride && weight.rows() == (forward ? n : k) &&
+           weight.cols() == (forward ? k : n);
+  }
+
+  void copy_bias(const float* values) {
+    if (values == nullptr) {
+      bias = {};
+      return;
+    }
+    if (bias.size() == 0) bias = AlignedBuffer<float>(n);
+    for (int64_t o = 0; o < n; ++o)
+      bias[o] = layout.scales.empty() ? values[o] : values[o] / layout.scales[static_cast<std::size_t>(o)];
+  }
+
+  void quantize(TensorView<const float> weight, float input_scale) {
+    QuantizedRows rows(weight);
+    source.set_data_handle(rows.values.data());
+    run_reorder(reorder, source, memory);
+    layout.scales = std::move(rows.scales);
+    for (float& scale : layout.scales) scale *= input_scale;
+    scales_id = new_scales_id();
+  }
+
+ private:
+  // int8 rows are quantised into a contiguous copy first.
+  dnnl::memory::desc source_desc() const {
+    if (type == DType::i8) return matrix_desc(k, n, DType::i8, k, true);
+    return matrix_desc(k, n, DType::f32, weight_stride, use == Use::forward);
+  }
 };
 
 PackedWeight::PackedWeight() = default;
@@ -330,23 +401,28 @@ PackedWeight::~PackedWeight() = default;
 PackedWeight::PackedWeight(PackedWeight&&) noexcept = default;
 PackedWeight& PackedWeight::operator=(PackedWeight&&) noexcept = default;
 
-void PackedWeight::pack(TensorView<const float> weight, Use use) {
+void PackedWeight::pack(TensorView<const float> weight, Use use, const Options& options) {
   const int64_t stride = checked_stride("weight", weight);
   if (weight.size() == 0) fail(ErrorKind::internal, "[gemm] weight to pack is empty");
-  const dnnl::stream& stream = thread_products().stream();
-  const int64_t k = use == Use::forward ? weight.cols() : weight.rows();
-  const int64_t n = use == Use::forward ? weight.rows() : weight.cols();
-  if (!impl_ || impl_->use != use || impl_->k != k || impl_->n != n || impl_->weight_stride != stride)
-    impl_ = std::make_unique<Impl>(weight, stride, use, DType::f32);
-  impl_->source.set_data_handle(writable(weight.data()));
-  const std::array<dnnl_exec_arg_t, 2> args = {
-      {{DNNL_ARG_FROM, impl_->source.get()}, {DNNL_ARG_TO, impl_->memory.get()}}};
-  const auto status = dnnl_primitive_execute(impl_->reorder.get(), stream.get(), 2, args.data());
-  if (status != dnnl_success) fail(ErrorKind::internal, "[gemm] packing failed with status ", status);
+  if (use == Use::backward_data && (options.type == DType::i8 || options.bias != nullptr))
+    fail(ErrorKind::internal, "[gemm] the product of gradients has no int8 and no bias");
+  apply_isa();
+  if (!impl_ || !impl_->fits(weight, stride, use, options.type))
+    impl_ = std::make_unique<Impl>(weight, stride, use, options.type);
+  if (options.type == DType::i8) {
+    impl_->quantize(weight, options.input_scale);
+  } else {
+    impl_->source.set_data_handle(writable(weight.data()));
+    run_reorder(impl_->reorder, impl_->source, impl_->memory);
+  }
+  impl_->copy_bias(options.bias);
 }
 
-void PackedWeight::multiply(TensorView<const float> in, TensorView<float> out, const Epilogue& epilogue) const {
+void PackedWeight::multiply(ConstMatrix in, Matrix out, bool accumulate) const {
   if (!impl_) fail(ErrorKind::internal, "[gemm] multiply before pack");
+  check_types(in.type(), impl_->type, out.type());
+  if (!in.contiguous() || !out.contiguous())
+    fail(ErrorKind::internal, "[gemm] a packed product needs dense rows: others run many times slower");
   ProductKey key{.m = in.rows(),
                  .n = impl_->n,
                  .k = impl_->k,
@@ -356,12 +432,14 @@ void PackedWeight::multiply(TensorView<const float> in, TensorView<float> out, c
   check_size("rows of out", key.m, out.rows());
   check_size("columns of out", key.n, out.cols());
   if (key.m == 0) return;
+  key.a_type = key.b_type = impl_->type;
+  key.c_type = out.type();
   key.packed_b = true;
-  key.bias = epilogue.bias != nullptr;
-  key.activation = epilogue.activation;
-  key.accumulate = epilogue.accumulate;
+  key.bias = impl_->bias.size() > 0;
+  key.accumulate = accumulate;
+  key.scales = impl_->scales_id;
   thread_products().run(key, impl_->layout,
-                        {.a = in.data(), .packed_b = impl_->memory.get(), .bias = epilogue.bias, .c = out.data()});
+                        {.a = in.data(), .packed_b = impl_->memory.get(), .bias = impl_->bias.data(), .c = out.data()});
 }
 
 }  // namespace vit

@@ -1,39 +1,37 @@
-// Matrix products in fp32 through oneDNN, on the calling thread only. Weights are stored as timm and PyTorch
-// store them: W [O, I], y = x W^T + b.
+// Matrix products through oneDNN, on the calling thread only: fp32; bf16 and int8 with fp32 results or rounded ones.
+// Weights are stored as timm and PyTorch store them: W [O, I], y = x W^T + b.
 #pragma once
 
 #include <memory>
 
-#include "vit/core/tensor_view.h"
+#include "vit/core/matrix.h"
 
 namespace vit {
 
 enum class Activation { none, gelu_erf, gelu_tanh };
 
-/// What is done to a product on its way to memory, in this order: + bias, activation, + old contents.
-struct Epilogue {
-  const float* bias = nullptr;  // [columns of the result]
-  Activation activation = Activation::none;
-  bool accumulate = false;  // result += product
-};
-
-/// c [M, N] = a [M, K] b [K, N]. Rows of a, b, c may be strided; `transpose_*` reads the view as its
-/// transpose (a given as [K, M], b as [N, K]). Throws Error (internal) when the shapes do not match.
 struct GemmOptions {
-  bool transpose_a = false;
-  bool transpose_b = false;
-  Epilogue epilogue = {};
+  bool transpose_a = false;  // a is given as [K, M]
+  bool transpose_b = false;  // b is given as [N, K]
+  bool accumulate = false;   // c += product
 };
-void gemm(TensorView<const float> a, TensorView<const float> b, TensorView<float> c, const GemmOptions& options = {});
+/// c [M, N] = a [M, K] b [K, N]; a and b both fp32 or both bf16, c fp32 (or bf16 from bf16). Rows may be strided.
+/// Throws Error (internal) when shapes or types do not match.
+void gemm(ConstMatrix a, ConstMatrix b, Matrix c, const GemmOptions& options = {});
 
-/// A weight matrix W [O, I] copied into the layout that the processor multiplies fastest. With AVX-512 the bits of
-/// a result row depend on that row of the input alone, not on how many rows go with it; with less they may not.
-/// Many threads may call `multiply` at once; `pack` must not run beside it.
+/// A weight matrix W [O, I] and its bias, copied into the layout that the processor multiplies fastest. With AVX-512
+/// the bits of a result row depend on that row of the input alone, not on how many rows go with it; with less they
+/// may not. Many threads may call `multiply` at once; `pack` must not run beside it.
 class PackedWeight {
  public:
   enum class Use {
-    forward,        // y [M, O] = x [M, I] W^T
+    forward,        // y [M, O] = x [M, I] W^T + b
     backward_data,  // dx [M, I] = dy [M, O] W
+  };
+  struct Options {
+    DType type = DType::f32;      // of the products; int8 only forward
+    const float* bias = nullptr;  // [O], only forward
+    float input_scale = 1;        // int8: what one unit of the input stands for
   };
   PackedWeight();
   ~PackedWeight();
@@ -41,8 +39,11 @@ class PackedWeight {
   PackedWeight& operator=(PackedWeight&&) noexcept;
 
   /// Copies `weight` [O, I] (contiguous rows); again with the same shape after a training step: no allocation.
-  void pack(TensorView<const float> weight, Use use);
-  void multiply(TensorView<const float> in, TensorView<float> out, const Epilogue& epilogue = {}) const;
+  /// int8 is symmetric with a scale for each output: max |row| is 127.
+  void pack(TensorView<const float> weight, Use use, const Options& options);
+  /// `in` of the packed type; `out` fp32, or bf16 unless packed as fp32; both dense. `accumulate` adds to what `out`
+  /// holds.
+  void multiply(ConstMatrix in, Matrix out, bool accumulate = false) const;
 
  private:
   struct Impl;

@@ -3,46 +3,60 @@
 #include <cmath>
 
 namespace vit {
-namespace {
-
-/// Rows of image b and columns of head h in the third of [M, 3D] (or in [M, D] with third 0).
-template <class T>
-TensorView<T> head_view(TensorView<T> x, const Shard& shard, int64_t b, int64_t third, int64_t h, int64_t width,
-                        int64_t head_size) {
-  return x.slice(b * shard.tokens, shard.tokens).columns(third * width + h * head_size, head_size);
-}
-
-}  // namespace
 
 Attention::Attention(Registry& registry, const std::string& name, const Options& options)
-    : width_(options.width),
-      heads_(options.heads),
-      dropout_site_(options.dropout_site),
-      qkv_(registry, name + ".qkv", options.width, 3 * options.width, {.bias = options.qkv_bias, .weight_shape = {}}),
-      proj_(registry, name + ".proj", options.width, options.width) {}
-
-void Attention::pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training) {
-  qkv_.pack(layout, weights, training);
-  proj_.pack(layout, weights, training);
+    : options_(options),
+      head_size_(options.width / options.heads),
+      qkv_(registry, name + ".qkv", options.width, 3 * options.width, {.bias = options.qkv_bias}),
+      proj_(registry, name + ".proj", options.width, options.width) {
+  if (!options.class_row) return;
+  query_.emplace(registry, qkv_, 0, options.width);
+  key_value_.emplace(registry, qkv_, options.width, 2 * options.width);
 }
 
-Attention::Saved Attention::plan(Arena& arena, const Shard& largest) const {
-  return {arena.take<float>({largest.rows(), 3 * width_}), arena.take<float>({largest.rows(), width_}),
-          arena.take<float>({largest.images * heads_, largest.tokens})};
+void Attention::pack(const Packing& packing, const float* output_scale) {
+  quantized_ = packing.dtype == DType::i8;
+  if (options_.class_row) {
+    query_->pack(packing);
+    key_value_->pack(packing);
+  } else {
+    qkv_.pack(packing);
+  }
+  proj_.pack(packing, output_scale);
 }
 
-int64_t Attention::scratch_floats(int64_t tokens) const {
-  return attention_scratch(tokens, tokens, width_ / heads_, DType::f32);
+Matrix Attention::plan_qkv(Arena& arena, int64_t rows) const {
+  return arena.take(between_products(input().type()), rows, 3 * options_.width);
+}
+
+Attention::Saved Attention::plan(Arena& arena, const Shard& in, const Shard& out) const {
+  return {plan_qkv(arena, in.rows()), arena.take(proj_.type(), out.rows(), options_.width),
+          arena.take<float>({out.images * options_.heads, out.own()})};
+}
+
+Attention::Scratch Attention::plan_scratch(Arena& arena, const Shard& in, const Shard& out, bool training) const {
+  const DType type = between_products(input().type());
+  Scratch scratch;
+  scratch.asking = arena.take(type, in.images, options_.width);
+  scratch.heads = arena.take(type, out.rows(), options_.width);
+  scratch.kernel = arena.take<float>({attention_scratch(out.own(), in.tokens, head_size_, type)});
+  if (!training) return scratch;
+  scratch.dqkv = plan_qkv(arena, in.rows());
+  scratch.dy = arena.take(type, out.rows(), options_.width);
+  scratch.dasking = arena.take<float>({in.images, options_.width});
+  return scratch;
 }
 
 AttentionOptions Attention::head_options(const Shard& shard, int64_t image, int64_t head) const {
   AttentionOptions options;
-  options.scale = 1 / std::sqrt(static_cast<float>(width_ / heads_));
+  options.scale = 1 / std::sqrt(static_cast<float>(head_size_));
   options.valid_tokens = shard.valid(image);
+  options.first_query = shard.first_token;
+  options.out_scale = 1 / proj_.input_scale();
   const float rate = shard.regularization.attention_dropout;
   // A head is told apart by the image key: heads of one image must not share a mask.
   if (rate > 0) {
-    options.dropout = image_mask(shard, image, rate, dropout_site_);
+    options.dropout = image_mask(shard, image, rate, options_.dropout_site);
     options.dropout.stream += static_cast<uint64_t>(head);
   }
   return options;
@@ -51,65 +65,103 @@ AttentionOptions Attention::head_options(const Shard& shard, int64_t image, int6
 template <class Body>
 void Attention::for_each_head(const Shard& shard, Body body) const {
   for (int64_t b = 0; b < shard.images; ++b)
-    for (int64_t h = 0; h < heads_; ++h) body(b, h);
+    for (int64_t h = 0; h < options_.heads; ++h) body(b, h);
 }
 
-void Attention::attend(const Shard& shard, TensorView<const float> qkv, TensorView<float> heads, float* log_sum_exp,
+// ---- where things lie in a qkv ----
+
+template <class M>
+M Attention::key_values(M qkv) const {
+  return {qkv.data(), qkv.type(), qkv.rows(), 2 * options_.width, 2 * options_.width};
+}
+
+/// Of the class tokens: as many rows as there is room for behind the keys and values.
+template <class M>
+M Attention::queries(M qkv) const {
+  const M behind = M(qkv.data(), qkv.type(), 3 * qkv.rows(), options_.width, options_.width);
+  return behind.slice(2 * qkv.rows(), qkv.rows());
+}
+
+template <class M>
+M Attention::head(M qkv, int64_t row, int64_t count, int64_t third, int64_t h) const {
+  const int64_t width = options_.width;
+  if (!options_.class_row) return qkv.slice(row, count).columns(third * width + h * head_size_, head_size_);
+  const M part = third == 0 ? queries(qkv) : key_values(qkv).columns((third - 1) * width, width);
+  return part.slice(row, count).columns(h * head_size_, head_size_);
+}
+
+void Attention::project(ConstMatrix x, int64_t first, const Shard& in, Matrix qkv, const Scratch& scratch) const {
+  if (!options_.class_row) return qkv_.forward(x, qkv.slice(first, x.rows()));
+  key_value_->forward(x, key_values(qkv).slice(first, x.rows()));
+  if (in.first_token > 0) return;
+  const ConstMatrix asking = x.every(in.own());
+  const Matrix dense = scratch.asking.slice(0, asking.rows()).as(x.type());
+  convert(asking, dense);
+  query_->forward(dense, queries(qkv).slice(first / in.own(), asking.rows()));
+}
+
+void Attention::attend(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp,
                        float* kernel_scratch) const {
-  const int64_t size = width_ / heads_;
-  for_each_head(shard, [&](int64_t b, int64_t h) {
-    float* lse = log_sum_exp == nullptr ? nullptr : log_sum_exp + (b * heads_ + h) * shard.tokens;
-    attention_forward(head_view(qkv, shard, b, 0, h, width_, size), head_view(qkv, shard, b, 1, h, width_, size),
-                      head_view(qkv, shard, b, 2, h, width_, size), head_options(shard, b, h),
-                      head_view(heads, shard, b, 0, h, width_, size), lse, kernel_scratch);
+  for_each_head(out, [&](int64_t b, int64_t h) {
+    const int64_t image = b * out.tokens, own = out.own();
+    const int64_t query = options_.class_row ? b : image + out.first_token;
+    float* lse = log_sum_exp == nullptr ? nullptr : log_sum_exp + (b * options_.heads + h) * own;
+    attention_forward(head(qkv, query, own, 0, h), head(qkv, image, out.tokens, 1, h),
+                      head(qkv, image, out.tokens, 2, h), head_options(out, b, h),
+                      heads.slice(b * own, own).columns(h * head_size_, head_size_), lse, kernel_scratch);
   });
 }
 
-void Attention::forward_add(TensorView<const float> x, const Shard& shard, const Scratch& scratch,
-                            TensorView<float> y) const {
-  const TensorView<float> qkv = scratch.qkv.slice(0, shard.rows());
-  const TensorView<float> heads = scratch.heads.slice(0, shard.rows());
-  qkv_.forward(x, qkv);
-  attend(shard, qkv, heads, nullptr, scratch.kernel.data());
-  proj_.forward(heads, y, Activation::none, true);
+Matrix Attention::attend(ConstMatrix qkv, const Shard& out, const Scratch& scratch) const {
+  const Matrix heads = scratch.heads.slice(0, out.rows()).as(proj_.type());
+  attend(qkv, out, heads, nullptr, scratch.kernel.data());
+  return heads;
 }
 
-void Attention::forward_train(TensorView<const float> x, const Shard& shard, const Saved& saved, const Scratch& scratch,
-                              TensorView<float> y) const {
-  const TensorView<float> qkv = saved.qkv.slice(0, shard.rows());
-  const TensorView<float> heads = saved.heads.slice(0, shard.rows());
-  qkv_.forward(x, qkv);
-  attend(shard, qkv, heads, saved.log_sum_exp.data(), scratch.kernel.data());
+void Attention::forward_train(ConstMatrix x, const Shard& in, const Shard& out, const Saved& saved,
+                              const Scratch& scratch, TensorView<float> y) const {
+  const Matrix qkv = saved.qkv.slice(0, in.rows());
+  const Matrix heads = saved.heads.slice(0, out.rows());
+  project(x, 0, in, qkv, scratch);
+  attend(qkv, out, heads, saved.log_sum_exp.data(), scratch.kernel.data());
   proj_.forward(heads, y);
-  dropout_rows(shard, y, shard.regularization.dropout, dropout_site_ + 1);
+  dropout_rows(out, y, out.regularization.dropout, options_.dropout_site + 1);
 }
 
-void Attention::backward(TensorView<float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
+void Attention::backward(TensorView<float> dy, ConstMatrix x, const Saved& saved, const Shard& in, const Shard& out,
                          const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const {
-  const TensorView<float> qkv = saved.qkv.slice(0, shard.rows());
-  const TensorView<float> heads = saved.heads.slice(0, shard.rows());
-  const TensorView<float> dqkv = scratch.qkv.slice(0, shard.rows());
-  const TensorView<float> dheads = scratch.heads.slice(0, shard.rows());
-  dropout_rows(shard, dy, shard.regularization.dropout, dropout_site_ + 1);
-  proj_.backward(dy, heads, shard, gradients, dheads);
-  const int64_t size = width_ / heads_;
-  for_each_head(shard, [&](int64_t b, int64_t h) {
-    const auto part = [&](TensorView<float> m, int64_t third) {
-      return head_view(m, shard, b, third, h, width_, size);
+  const Matrix qkv = saved.qkv.slice(0, in.rows());
+  const Matrix heads = saved.heads.slice(0, out.rows());
+  const Matrix dqkv = scratch.dqkv.slice(0, in.rows());
+  const Matrix dheads = scratch.heads.slice(0, out.rows());
+  dropout_rows(out, dy, out.regularization.dropout, options_.dropout_site + 1);
+  proj_.backward(for_product(dy, scratch.dy), heads, out, gradients, dheads);
+  for_each_head(out, [&](int64_t b, int64_t h) {
+    const int64_t image = b * in.tokens, own = out.own();
+    const auto part = [&](auto m, int64_t third) {
+      if (third > 0) return head(m, image, in.tokens, third, h);
+      return head(m, options_.class_row ? b : image, own, 0, h);
     };
-    attention_backward(part(dheads, 0), part(qkv, 0), part(qkv, 1), part(qkv, 2), part(heads, 0),
-                       saved.log_sum_exp[b * heads_ + h].data(), head_options(shard, b, h),
+    const auto of_heads = [&](Matrix m) { return m.slice(b * own, own).columns(h * head_size_, head_size_); };
+    attention_backward(of_heads(dheads), part(qkv, 0), part(qkv, 1), part(qkv, 2), of_heads(heads),
+                       saved.log_sum_exp[b * options_.heads + h].data(), head_options(out, b, h),
                        {part(dqkv, 0), part(dqkv, 1), part(dqkv, 2)}, scratch.kernel.data());
   });
-  qkv_.backward(dqkv, x, shard, gradients, dx);
+  if (!options_.class_row) return qkv_.backward(dqkv, x, in, gradients, dx);
+  key_value_->backward(key_values(dqkv), x, in, gradients, dx);
+  const Matrix asking = scratch.asking.slice(0, in.images);
+  const TensorView<float> dasking = scratch.dasking.slice(0, in.images);
+  convert(x.every(in.tokens), asking);
+  query_->backward(queries(dqkv).slice(0, in.images), asking, in, gradients, dasking);
+  for (int64_t b = 0; b < in.images; ++b) add_to(dasking[b].data(), options_.width, dx[b * in.tokens].data());
 }
 
-void Attention::maps(const Shard& shard, const Scratch& scratch, TensorView<float> maps) const {
-  const int64_t size = width_ / heads_;
-  const TensorView<const float> qkv = scratch.qkv.slice(0, shard.rows());
+void Attention::maps(const Shard& shard, ConstMatrix qkv, TensorView<float> maps) const {
+  if (options_.class_row) fail(ErrorKind::internal, "[attention] maps need the queries of all tokens");
+  const int64_t tokens = shard.tokens;
   for_each_head(shard, [&](int64_t b, int64_t h) {
-    attention_map(head_view(qkv, shard, b, 0, h, width_, size), head_view(qkv, shard, b, 1, h, width_, size),
-                  head_options(shard, b, h), TensorView<float>(maps[b][h].data(), {shard.tokens, shard.tokens}));
+    attention_map(head(qkv, b * tokens, tokens, 0, h), head(qkv, b * tokens, tokens, 1, h), head_options(shard, b, h),
+                  TensorView<float>(maps[b][h].data(), {tokens, tokens}));
   });
 }
 

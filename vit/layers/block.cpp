@@ -14,105 +14,155 @@ Residual::Options residual_options(const Block::Options& o, int which) {
   return {.width = o.width, .layer_scale = o.layer_scale, .drop_path_share = share, .drop_path_site = site(o, which)};
 }
 
+/// Rows of an inference pass that go through a block's products together: the widest activation of so many stays in
+/// the second cache beside a panel of weights.
+int64_t chunk_rows(const Block::Options& o, DType type) {
+  constexpr int64_t kBytes = 512 * 1024, kFewest = 128;
+  return std::max(kFewest, kBytes / (o.mlp_width * dtype_bytes(between_products(type))));
+}
+
+/// body(begin, count) for the chunks of `rows`.
+template <class Body>
+void for_chunks(int64_t rows, int64_t chunk, Body body) {
+  for (int64_t begin = 0; begin < rows; begin += chunk) body(begin, std::min(chunk, rows - begin));
+}
+
 }  // namespace
 
 Block::Block(Registry& registry, const std::string& name, const Options& o)
     : options_(o),
       norm1_(registry, name + ".norm1", o.width, o.eps),
       attention_(registry, name + ".attn",
-                 {.width = o.width, .heads = o.heads, .qkv_bias = o.qkv_bias, .dropout_site = site(o, 0)}),
+                 {.width = o.width,
+                  .heads = o.heads,
+                  .qkv_bias = o.qkv_bias,
+                  .class_row = o.class_row,
+                  .dropout_site = site(o, 0)}),
       residual1_(registry, name + ".ls1", residual_options(o, 4)),
       norm2_(registry, name + ".norm2", o.width, o.eps),
       mlp_(registry, name + ".mlp",
            {.width = o.width, .hidden = o.mlp_width, .activation = o.activation, .dropout_site = site(o, 2)}),
       residual2_(registry, name + ".ls2", residual_options(o, 5)) {}
 
-void Block::pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training) {
-  norm1_.pack(layout, weights);
-  attention_.pack(layout, weights, training);
-  residual1_.pack(layout, weights);
-  norm2_.pack(layout, weights);
-  mlp_.pack(layout, weights, training);
-  residual2_.pack(layout, weights);
+void Block::pack(const Packing& packing) {
+  residual1_.pack(packing);
+  residual2_.pack(packing);
+  // In inference layer scale is part of the weights before it.
+  attention_.pack(packing, packing.training ? nullptr : residual1_.gamma());
+  mlp_.pack(packing, packing.training ? nullptr : residual2_.gamma());
+  norm1_.pack(packing, 1 / attention_.input().input_scale());
+  norm2_.pack(packing, 1 / mlp_.input().input_scale());
 }
 
 Block::Saved Block::plan(Arena& arena, const Shard& largest) const {
-  const int64_t rows = largest.rows();
-  const auto stream = [&] { return arena.take<float>({rows, options_.width}); };
+  const Shard out = leaving(largest);
+  const auto stream = [&] { return arena.take<float>({out.rows(), options_.width}); };
   Saved saved;
-  saved.norm1 = LayerNorm::plan(arena, rows);
-  saved.normed1 = stream();
-  saved.attention = attention_.plan(arena, largest);
-  saved.residual1 = residual1_.plan(arena, rows);
+  saved.norm1 = LayerNorm::plan(arena, largest.rows());
+  saved.normed1 = arena.take(attention_.input().type(), largest.rows(), options_.width);
+  saved.attention = attention_.plan(arena, largest, out);
+  saved.residual1 = residual1_.plan(arena, out.rows());
   saved.middle = stream();
-  saved.norm2 = LayerNorm::plan(arena, rows);
-  saved.normed2 = stream();
-  saved.mlp = mlp_.plan(arena, rows);
-  saved.residual2 = residual2_.plan(arena, rows);
+  saved.norm2 = LayerNorm::plan(arena, out.rows());
+  saved.normed2 = arena.take(mlp_.input().type(), out.rows(), options_.width);
+  saved.mlp = mlp_.plan(arena, out.rows());
+  saved.residual2 = residual2_.plan(arena, out.rows());
   saved.out = stream();
   return saved;
 }
 
-Block::Scratch Block::plan_scratch(Arena& arena, const Shard& largest) const {
+Block::Scratch Block::plan_scratch(Arena& arena, const Shard& largest, bool training) const {
   const int64_t rows = largest.rows();
-  const int64_t width = options_.width;
+  const DType type = attention_.input().type();
+  const int64_t chunk = training ? rows : std::min(rows, chunk_rows(options_, type));
   Scratch scratch;
-  scratch.attention = {arena.take<float>({rows, 3 * width}), arena.take<float>({rows, width}),
-                       arena.take<float>({attention_.scratch_floats(largest.tokens)})};
-  scratch.mlp = {arena.take<float>({rows, options_.mlp_width})};
-  scratch.normed = arena.take<float>({rows, width});
-  scratch.branch = arena.take<float>({rows, width});
+  scratch.attention = attention_.plan_scratch(arena, largest, largest, training);
+  scratch.mlp = mlp_.plan_scratch(arena, chunk, training);
+  scratch.leaving = arena.take<float>({largest.images, options_.width});
+  if (training) {
+    scratch.dnormed = arena.take<float>({rows, options_.width});
+    scratch.branch = arena.take<float>({rows, options_.width});
+  } else {
+    // The last block's class tokens are picked out of whole images.
+    scratch.normed = arena.take(between_products(type), std::max(chunk, largest.own()), options_.width);
+  }
   return scratch;
 }
 
-void Block::forward(TensorView<float> x, const Shard& shard, const Scratch& scratch) const {
-  const TensorView<float> normed = scratch.normed.slice(0, shard.rows());
-  const TensorView<float> branch = scratch.branch.slice(0, shard.rows());
-  // Without layer scale the branch is added by its last product; with it the branch needs a place of its own.
-  const auto add_branch = [&](const Residual& residual, auto run) {
-    if (!residual.layer_scale()) return run(x);
-    std::fill_n(branch.data(), branch.size(), 0.0f);
-    run(branch);
-    residual.forward(x, branch);
-    std::copy_n(branch.data(), branch.size(), x.data());
-  };
-  norm1_.forward(x, normed);
-  add_branch(residual1_, [&](TensorView<float> y) { attention_.forward_add(normed, shard, scratch.attention, y); });
-  norm2_.forward(x, normed);
-  add_branch(residual2_, [&](TensorView<float> y) { mlp_.forward_add(normed, scratch.mlp, y); });
+/// The stream of the leaving tokens in dense rows: x itself or a copy.
+TensorView<const float> Block::leaving_rows(TensorView<const float> x, const Shard& in, const Scratch& scratch) const {
+  if (!options_.class_row) return x;
+  const TensorView<float> rows = scratch.leaving.slice(0, in.images);
+  convert(x.every(in.own()), rows);
+  return rows;
+}
+
+void Block::project(TensorView<const float> x, const Shard& shard, Matrix qkv, const Scratch& scratch) const {
+  // Whole images only where the class tokens' rows are picked out of them.
+  const int64_t unit = options_.class_row ? shard.own() : 1;
+  const int64_t chunk = std::max<int64_t>(1, scratch.normed.rows() / unit) * unit;
+  for_chunks(shard.rows(), chunk, [&](int64_t begin, int64_t count) {
+    const Matrix normed = scratch.normed.slice(0, count).as(attention_.input().type());
+    norm1_.forward(x.slice(begin, count), normed);
+    attention_.project(normed, shard.first_token + begin, shard, qkv, scratch.attention);
+  });
+}
+
+TensorView<float> Block::finish(TensorView<float> x, const Shard& shard, ConstMatrix qkv,
+                                const Scratch& scratch) const {
+  const Shard out = leaving(shard);
+  const Matrix heads = attention_.attend(qkv, out, scratch.attention);
+  TensorView<float> stream = x;
+  if (options_.class_row) {
+    stream = scratch.leaving.slice(0, out.rows());
+    leaving_rows(x, shard, scratch);
+  }
+  for_chunks(out.rows(), scratch.mlp.hidden.rows(), [&](int64_t begin, int64_t count) {
+    const TensorView<float> rows = stream.slice(begin, count);
+    const Matrix normed = scratch.normed.slice(0, count).as(mlp_.input().type());
+    attention_.merge_add(heads.slice(begin, count), rows);
+    norm2_.forward(rows, normed);
+    mlp_.forward_add(normed, scratch.mlp, rows);
+  });
+  return stream;
 }
 
 void Block::forward_train(TensorView<const float> x, const Shard& shard, const Saved& saved,
                           const Scratch& scratch) const {
-  const int64_t rows = shard.rows();
-  const TensorView<float> normed1 = saved.normed1.slice(0, rows);
-  const TensorView<float> middle = saved.middle.slice(0, rows);
-  const TensorView<float> normed2 = saved.normed2.slice(0, rows);
-  const TensorView<float> out = saved.out.slice(0, rows);
+  const Shard leave = leaving(shard);
+  const Matrix normed1 = saved.normed1.slice(0, shard.rows());
+  const TensorView<float> middle = saved.middle.slice(0, leave.rows());
+  const Matrix normed2 = saved.normed2.slice(0, leave.rows());
+  const TensorView<float> out = saved.out.slice(0, leave.rows());
   norm1_.forward_train(x, normed1, saved.norm1);
-  attention_.forward_train(normed1, shard, saved.attention, scratch.attention, middle);
-  residual1_.forward_train(x, shard, saved.residual1, middle);
+  attention_.forward_train(normed1, shard, leave, saved.attention, scratch.attention, middle);
+  residual1_.forward_train(leaving_rows(x, shard, scratch), leave, saved.residual1, middle);
   norm2_.forward_train(middle, normed2, saved.norm2);
-  mlp_.forward_train(normed2, shard, saved.mlp, out);
-  residual2_.forward_train(middle, shard, saved.residual2, out);
+  mlp_.forward_train(normed2, leave, saved.mlp, out);
+  residual2_.forward_train(middle, leave, saved.residual2, out);
 }
 
-void Block::backward(TensorView<float> dx, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                     const Gradients& gradients, const Scratch& scratch) const {
-  const int64_t rows = shard.rows();
-  const TensorView<float> middle = saved.middle.slice(0, rows);
-  const TensorView<float> dnormed = scratch.normed.slice(0, rows);
+void Block::backward(TensorView<float> dout, TensorView<const float> x, const Saved& saved, const Shard& shard,
+                     const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const {
+  const Shard leave = leaving(shard);
+  const TensorView<float> middle = saved.middle.slice(0, leave.rows());
+  const TensorView<float> dnormed2 = scratch.dnormed.slice(0, leave.rows());
+  const TensorView<float> dnormed1 = scratch.dnormed.slice(0, shard.rows());
   const bool dropout_inside = shard.regularization.dropout > 0;
 
   TensorView<float> dbranch =
-      residual2_.backward(dx, saved.residual2, shard, gradients, scratch.branch, dropout_inside);
-  mlp_.backward(dbranch, saved.normed2.slice(0, rows), saved.mlp, shard, gradients, scratch.mlp, dnormed);
-  norm2_.backward(dnormed, middle, saved.norm2, shard, gradients, dx, dx);
+      residual2_.backward(dout, saved.residual2, leave, gradients, scratch.branch, dropout_inside);
+  mlp_.backward(dbranch, saved.normed2.slice(0, leave.rows()), saved.mlp, leave, gradients, scratch.mlp, dnormed2);
+  norm2_.backward(dnormed2, middle, saved.norm2, leave, gradients, dout, dout);
 
-  dbranch = residual1_.backward(dx, saved.residual1, shard, gradients, scratch.branch, dropout_inside);
-  attention_.backward(dbranch, saved.normed1.slice(0, rows), saved.attention, shard, gradients, scratch.attention,
-                      dnormed);
-  norm1_.backward(dnormed, x, saved.norm1, shard, gradients, dx, dx);
+  dbranch = residual1_.backward(dout, saved.residual1, leave, gradients, scratch.branch, dropout_inside);
+  attention_.backward(dbranch, saved.normed1.slice(0, shard.rows()), saved.attention, shard, leave, gradients,
+                      scratch.attention, dnormed1);
+  if (options_.class_row) {
+    std::fill_n(dx.data(), dx.size(), 0.0f);
+    convert(dout, dx.every(shard.tokens));
+  }
+  norm1_.backward(dnormed1, x, saved.norm1, shard, gradients, dx, dx);
 }
 
 }  // namespace vit

@@ -20,45 +20,59 @@ class Block {
     Activation activation = Activation::gelu_erf;
     bool qkv_bias = true;
     bool layer_scale = false;
-    int64_t index = 0;  // of `depth` blocks
+    bool class_row = false;  // only the class token leaves the block: nobody reads the others after the last one
+    int64_t index = 0;       // of `depth` blocks
     int64_t depth = 1;
   };
   Block(Registry& registry, const std::string& name, const Options& options);
 
-  void pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training);
+  void pack(const Packing& packing);
+
+  /// The tokens that leave the block.
+  Shard leaving(const Shard& in) const { return options_.class_row ? in.class_tokens() : in; }
 
   struct Saved {
     LayerNorm::Saved norm1, norm2;
     Attention::Saved attention;
     Mlp::Saved mlp;
     Residual::Saved residual1, residual2;
-    TensorView<float> normed1;  // [M, D]
-    TensorView<float> middle;   // [M, D], the stream between the branches
-    TensorView<float> normed2;  // [M, D]
-    TensorView<float> out;      // [M, D]
+    Matrix normed1;            // [M, D]
+    TensorView<float> middle;  // [M out, D], the stream between the branches
+    Matrix normed2;            // [M out, D]
+    TensorView<float> out;     // [M out, D]
   };
   Saved plan(Arena& arena, const Shard& largest) const;
 
-  /// One set for all blocks of a worker.
+  /// One set for all blocks of a worker, which all but the last let all tokens leave.
   struct Scratch {
     Attention::Scratch attention;
     Mlp::Scratch mlp;
-    TensorView<float> normed;  // [M, D]
-    TensorView<float> branch;  // [M, D]
+    Matrix normed;              // [chunk of M, D], the input of the products in inference
+    TensorView<float> dnormed;  // [M, D] of backward
+    TensorView<float> branch;   // [M, D] of backward
+    TensorView<float> leaving;  // [B, D]: the stream of the class tokens
   };
-  Scratch plan_scratch(Arena& arena, const Shard& largest) const;
+  Scratch plan_scratch(Arena& arena, const Shard& largest, bool training) const;
+  Matrix plan_qkv(Arena& arena, int64_t rows) const { return attention_.plan_qkv(arena, rows); }
 
-  /// x [M, D] in place.
-  void forward(TensorView<float> x, const Shard& shard, const Scratch& scratch) const;
+  /// Inference in two halves, between which all workers on an image must meet: the queries, keys and values of the
+  /// worker's tokens, whose part of `qkv` [M of all workers, 3D] is written ...
+  void project(TensorView<const float> x, const Shard& shard, Matrix qkv, const Scratch& scratch) const;
+  /// ... and the rest, from the qkv of all tokens. Changes x [M, D]; the stream of the leaving tokens is what comes
+  /// back.
+  TensorView<float> finish(TensorView<float> x, const Shard& shard, ConstMatrix qkv, const Scratch& scratch) const;
+
   /// The stream after the block is saved.out.
   void forward_train(TensorView<const float> x, const Shard& shard, const Saved& saved, const Scratch& scratch) const;
-  /// dx [M, D] in place: gradient of saved.out in, gradient of x out.
-  void backward(TensorView<float> dx, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                const Gradients& gradients, const Scratch& scratch) const;
+  /// dx [M, D] from dout [M out, D], which is changed; dx may be dout where all tokens leave.
+  void backward(TensorView<float> dout, TensorView<const float> x, const Saved& saved, const Shard& shard,
+                const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const;
 
   const Attention& attention() const { return attention_; }
 
  private:
+  TensorView<const float> leaving_rows(TensorView<const float> x, const Shard& in, const Scratch& scratch) const;
+
   Options options_;
   LayerNorm norm1_;
   Attention attention_;

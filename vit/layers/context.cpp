@@ -17,15 +17,23 @@ uint64_t stream_of(const Shard& shard, int64_t image, int site) {
 
 }  // namespace
 
+ConstMatrix for_product(ConstMatrix x, Matrix scratch) {
+  if (x.type() == scratch.type()) return x;
+  const Matrix copy = scratch.slice(0, x.rows());
+  convert(x, copy);
+  return copy;
+}
+
 DropoutMask image_mask(const Shard& shard, int64_t image, float rate, int site) {
   return {rate, shard.regularization.seed, stream_of(shard, image, site)};
 }
 
-void dropout_rows(const Shard& shard, TensorView<float> x, float rate, int site) {
+void dropout_rows(const Shard& shard, Matrix x, float rate, int site) {
   if (rate <= 0) return;
+  const int64_t own = shard.own();
   for (int64_t b = 0; b < shard.images; ++b) {
-    const TensorView<float> image = x.slice(b * shard.tokens, shard.tokens);
-    dropout(image, image_mask(shard, b, rate, site), 0, image);
+    const Matrix image = x.slice(b * own, own);
+    dropout(image, image_mask(shard, b, rate, site), shard.first_token * x.cols(), image);
   }
 }
 
@@ -37,7 +45,7 @@ float drop_path_scale(const Shard& shard, int64_t image, float rate, int site) {
 
 void drop_path_rows(const Shard& shard, TensorView<float> x, float rate, int site) {
   if (rate <= 0) return;
-  const int64_t count = shard.tokens * x.cols();
+  const int64_t count = shard.own() * x.cols();
   for (int64_t b = 0; b < shard.images; ++b) {
     float* image = x.data() + b * count;
     scale(image, count, drop_path_scale(shard, b, rate, site), image);

@@ -1,10 +1,12 @@
 // What every layer is handed beside its input. One pattern for all layers:
 //   constructor                       registers the parameters under timm's names
-//   pack(weights)                     copies matrices into the layouts that products run on
+//   pack(packing)                     takes in the values, matrices in the layouts that products run on
 //   forward(x, ...)                   inference
 //   forward_train(x, ..., saved)      the same numbers, and what backward needs
 //   backward(dy, saved, ..., dx)      parameter gradients are added in shard order, activation gradients overwrite
 // Parameter gradients are added (+=), activation gradients overwritten, residual sums written out.
+// The residual stream, norms, softmax, gradients of parameters and all sums are fp32. What enters a product is of the
+// type of that product: fp32, bf16, or in inference int8 (docs/numerics.md).
 #pragma once
 
 #include <cstdint>
@@ -23,19 +25,42 @@ struct Regularization {
   uint64_t seed = 0;
 };
 
-/// The images that a worker has in hand. M = images * tokens rows.
+/// How layers take in their parameters.
+struct Packing {
+  ParameterSource values;
+  DType dtype = DType::f32;  // of the products; int8 means bf16 where `input_scale` says nothing
+  bool training = false;     // also packs for backward
+  /// int8: what one unit of the input of a weight matrix stands for; 0 = its product stays in bf16.
+  std::function<float(int weight)> input_scale = {};
+};
+
+/// The images that a worker has in hand. M = images * own tokens rows go through the layers.
 struct Shard {
   int64_t images = 0;
-  int64_t tokens = 0;                     // N
+  int64_t tokens = 0;                     // N, the keys of attention
+  int64_t first_token = 0;                // the worker's share of the tokens, where several work on one image
+  int64_t own_tokens = -1;                // -1 = all
   const int32_t* valid_tokens = nullptr;  // [images], class token counted; null = all
   int64_t index = 0;                      // of the shard in the step: its turn at the gates
   int64_t step = 0;                       // with first_image, the key of the dropout masks
   int64_t first_image = 0;
   Regularization regularization;
 
-  int64_t rows() const { return images * tokens; }
+  int64_t own() const { return own_tokens < 0 ? tokens : own_tokens; }
+  int64_t rows() const { return images * own(); }
   int64_t valid(int64_t image) const { return valid_tokens != nullptr ? valid_tokens[image] : tokens; }
+  /// The same images, of which only the class token goes on.
+  Shard class_tokens() const {
+    Shard shard = *this;
+    shard.own_tokens = 1;
+    return shard;
+  }
 };
+
+/// The type of an activation that an own kernel stands between with: int8 is only made by that kernel.
+constexpr DType between_products(DType type) { return type == DType::f32 ? DType::f32 : DType::bf16; }
+/// x itself, or a copy in the type of `scratch` where that is another.
+ConstMatrix for_product(ConstMatrix x, Matrix scratch);
 
 /// The shared gradient block and the gates before its parts.
 class Gradients {
@@ -76,8 +101,8 @@ class Registry {
 
 /// Where a dropout site draws its mask for one image; `site` tells the sites of a model apart.
 DropoutMask image_mask(const Shard& shard, int64_t image, float rate, int site);
-/// y = dropped x, rows of [images * tokens, cols] contiguous; nothing when the rate is 0.
-void dropout_rows(const Shard& shard, TensorView<float> x, float rate, int site);
+/// Drops from x [M, cols], contiguous fp32 or bf16, in place; nothing when the rate is 0.
+void dropout_rows(const Shard& shard, Matrix x, float rate, int site);
 /// Scale of an image's residual branch by stochastic depth: 0 or 1 / (1 - rate). Huang et al., arXiv:1603.09382.
 float drop_path_scale(const Shard& shard, int64_t image, float rate, int site);
 /// Rows of each image times its drop_path_scale.

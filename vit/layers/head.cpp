@@ -12,9 +12,11 @@ Head::Head(Registry& registry, const Options& options)
   if (options.classes > 0) linear_.emplace(registry, "head", options.width, options.classes);
 }
 
-void Head::pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training) {
-  norm_.pack(layout, weights);
-  if (linear_) linear_->pack(layout, weights, training);
+void Head::pack(const Packing& packing) {
+  Packing own = packing;
+  own.dtype = DType::f32;
+  norm_.pack(own);
+  if (linear_) linear_->pack(own);
 }
 
 Head::Saved Head::plan(Arena& arena, int64_t images) const {
@@ -27,13 +29,12 @@ Head::Saved Head::plan(Arena& arena, int64_t images) const {
 
 void Head::pool(TensorView<const float> x, const Shard& shard, TensorView<float> pooled) const {
   for (int64_t b = 0; b < shard.images; ++b) {
-    const TensorView<const float> tokens = x.slice(b * shard.tokens, shard.valid(b));
     float* row = pooled[b].data();
     if (pooling_ == Pooling::class_token) {
-      std::copy_n(tokens.data(), width_, row);
+      std::copy_n(x[b].data(), width_, row);
       continue;
     }
-    const TensorView<const float> patches = tokens.slice(prefix_, tokens.rows() - prefix_);
+    const TensorView<const float> patches = x.slice(b * shard.tokens + prefix_, shard.valid(b) - prefix_);
     std::fill_n(row, width_, 0.0f);
     add_column_sums(patches, row);
     scale(row, width_, 1 / static_cast<float>(patches.rows()), row);
@@ -54,12 +55,12 @@ void Head::backward(TensorView<const float> dlogits, const Saved& saved, const S
   const TensorView<float> d = dfeatures.slice(0, shard.images);
   linear_->backward(dlogits, saved.features.slice(0, shard.images), shard, gradients, d);
   norm_.backward(d, pooled, saved.norm, shard, gradients, {}, d);
-  std::fill_n(dx.data(), shard.rows() * width_, 0.0f);
+  if (pooling_ == Pooling::class_token) {
+    for (int64_t b = 0; b < shard.images; ++b) std::copy_n(d[b].data(), width_, dx[b].data());
+    return;
+  }
+  std::fill_n(dx.data(), dx.size(), 0.0f);
   for (int64_t b = 0; b < shard.images; ++b) {
-    if (pooling_ == Pooling::class_token) {
-      std::copy_n(d[b].data(), width_, dx[b * shard.tokens].data());
-      continue;
-    }
     const int64_t count = shard.valid(b) - prefix_;
     for (int64_t t = 0; t < count; ++t)
       scale(d[b].data(), width_, 1 / static_cast<float>(count), dx[b * shard.tokens + prefix_ + t].data());

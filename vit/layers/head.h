@@ -22,7 +22,8 @@ class Head {
   };
   Head(Registry& registry, const Options& options);
 
-  void pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training);
+  /// Always in fp32.
+  void pack(const Packing& packing);
 
   struct Saved {
     TensorView<float> pooled;  // [B, D]
@@ -31,9 +32,9 @@ class Head {
   };
   Saved plan(Arena& arena, int64_t images) const;
 
-  /// logits [B, C]; not computed without classes.
+  /// logits [B, C] from x: the class tokens [B, D], or all [M, D] with mean pooling; not computed without classes.
   void forward(TensorView<const float> x, const Shard& shard, const Saved& saved, TensorView<float> logits) const;
-  /// dx [M, D] is overwritten. `dfeatures` [B, D] is scratch.
+  /// dx, of the shape of x, is overwritten. `dfeatures` [B, D] is scratch.
   void backward(TensorView<const float> dlogits, const Saved& saved, const Shard& shard, const Gradients& gradients,
                 TensorView<float> dfeatures, TensorView<float> dx) const;
 

@@ -1,6 +1,16 @@
 #include "vit/layers/linear.h"
 
 namespace vit {
+namespace {
+
+/// Rows of W [out, in], or elements of b, times their output's scale.
+AlignedBuffer<float> scaled(const float* values, int64_t out, int64_t in, const float* output_scale) {
+  AlignedBuffer<float> result(out * in);
+  for (int64_t o = 0; o < out; ++o) scale(values + o * in, in, output_scale[o], result.data() + o * in);
+  return result;
+}
+
+}  // namespace
 
 Linear::Linear(Registry& registry, const std::string& name, int64_t in, int64_t out, const LinearOptions& options)
     : in_(in), out_(out), section_(registry.section()) {
@@ -10,25 +20,42 @@ Linear::Linear(Registry& registry, const std::string& name, int64_t in, int64_t 
   if (options.bias) bias_ = registry.parameter(name + ".bias", {out}, false);
 }
 
-void Linear::pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training) {
-  const TensorView<const float> w(at(weights, layout[weight_]), {out_, in_});
-  forward_.pack(w, PackedWeight::Use::forward);
-  if (training) backward_.pack(w, PackedWeight::Use::backward_data);
-  if (bias_ >= 0) bias_values_ = at(weights, layout[bias_]);
+Linear::Linear(Registry& registry, const Linear& whole, int64_t first, int64_t outputs)
+    : in_(whole.in_),
+      out_(outputs),
+      first_(first),
+      weight_(whole.weight_),
+      bias_(whole.bias_),
+      section_(registry.section()) {}
+
+void Linear::pack(const Packing& packing, const float* output_scale) {
+  type_ = packing.dtype;
+  if (type_ == DType::i8) {
+    input_scale_ = packing.input_scale(weight_);
+    if (input_scale_ <= 0) type_ = DType::bf16;
+  }
+  const ParameterValues weight = packing.values(weight_);
+  const ParameterValues bias = bias_ >= 0 ? packing.values(bias_) : ParameterValues();
+  const float* w = weight.data + first_ * in_;
+  const float* b = bias_ >= 0 ? bias.data + first_ : nullptr;
+  AlignedBuffer<float> scaled_weight, scaled_bias;
+  if (output_scale != nullptr) {
+    scaled_weight = scaled(w, out_, in_, output_scale);
+    w = scaled_weight.data();
+    if (b != nullptr) scaled_bias = scaled(b, out_, 1, output_scale), b = scaled_bias.data();
+  }
+  const TensorView<const float> matrix(w, {out_, in_});
+  forward_.pack(matrix, PackedWeight::Use::forward, {.type = type_, .bias = b, .input_scale = input_scale_});
+  if (packing.training) backward_.pack(matrix, PackedWeight::Use::backward_data, {.type = type_});
 }
 
-void Linear::forward(TensorView<const float> x, TensorView<float> y, Activation activation, bool accumulate) const {
-  forward_.multiply(x, y, {bias_values_, activation, accumulate});
-}
+void Linear::forward(ConstMatrix x, Matrix y, bool accumulate) const { forward_.multiply(x, y, accumulate); }
 
-void Linear::backward(TensorView<const float> dy, TensorView<const float> x, const Shard& shard,
-                      const Gradients& gradients, TensorView<float> dx) const {
+void Linear::backward(ConstMatrix dy, ConstMatrix x, const Shard& shard, const Gradients& gradients, Matrix dx) const {
   gradients.in_turn(section_, shard, [&] {
-    GemmOptions options;
-    options.transpose_a = true;
-    options.epilogue.accumulate = true;
-    gemm(dy, x, TensorView<float>(gradients.at(weight_), {out_, in_}), options);
-    if (bias_ >= 0) add_column_sums(dy, gradients.at(bias_));
+    const TensorView<float> dw(gradients.at(weight_) + first_ * in_, {out_, in_});
+    gemm(dy, x, dw, {.transpose_a = true, .accumulate = true});
+    if (bias_ >= 0) add_column_sums(dy, gradients.at(bias_) + first_);
   });
   if (dx) backward_.multiply(dy, dx);
 }

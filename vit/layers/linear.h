@@ -10,31 +10,38 @@ namespace vit {
 
 struct LinearOptions {
   bool bias = true;
-  std::vector<int64_t> weight_shape;  // what the file calls it, e.g. a kernel's shape; empty = [out, in]
+  std::vector<int64_t> weight_shape = {};  // what the file calls it, e.g. a kernel's shape; empty = [out, in]
 };
 
 class Linear {
  public:
   /// Registers `<name>.weight` [out, in] and `<name>.bias` [out].
   Linear(Registry& registry, const std::string& name, int64_t in, int64_t out, const LinearOptions& options = {});
+  /// A layer of its own on `outputs` outputs of `whole`, from `first`; the parameters stay those of `whole`.
+  Linear(Registry& registry, const Linear& whole, int64_t first, int64_t outputs);
 
-  /// `training` also packs for the gradient of the input.
-  void pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training);
+  /// Outputs are multiplied by `output_scale` [out] unless null (layer scale in inference).
+  void pack(const Packing& packing, const float* output_scale = nullptr);
 
-  /// y [M, out] from x [M, in], with an activation, or added to what y holds.
-  void forward(TensorView<const float> x, TensorView<float> y, Activation activation = Activation::none,
-               bool accumulate = false) const;
+  /// What x of forward and dy of backward must be.
+  DType type() const { return type_; }
+  /// int8: what one unit of x stands for.
+  float input_scale() const { return input_scale_; }
+
+  /// y [M, out] from x [M, in], or added to what y holds.
+  void forward(ConstMatrix x, Matrix y, bool accumulate = false) const;
   /// dW, db are added in turn; dx [M, in] is overwritten unless null. x as forward had it.
-  void backward(TensorView<const float> dy, TensorView<const float> x, const Shard& shard, const Gradients& gradients,
-                TensorView<float> dx) const;
+  void backward(ConstMatrix dy, ConstMatrix x, const Shard& shard, const Gradients& gradients, Matrix dx) const;
 
  private:
   int64_t in_;
   int64_t out_;
+  int64_t first_ = 0;  // output of the parameters that is output 0 here
   int weight_;
   int bias_ = -1;
   int section_;
-  const float* bias_values_ = nullptr;
+  DType type_ = DType::f32;
+  float input_scale_ = 1;
   PackedWeight forward_;
   PackedWeight backward_;
 };

@@ -9,24 +9,37 @@ Mlp::Mlp(Registry& registry, const std::string& name, const Options& options)
       fc1_(registry, name + ".fc1", options.width, options.hidden),
       fc2_(registry, name + ".fc2", options.hidden, options.width) {}
 
-void Mlp::pack(const ParameterLayout& layout, const ParameterBlock& weights, bool training) {
-  fc1_.pack(layout, weights, training);
-  fc2_.pack(layout, weights, training);
+void Mlp::pack(const Packing& packing, const float* output_scale) {
+  quantized_ = packing.dtype == DType::i8;
+  fc1_.pack(packing);
+  fc2_.pack(packing, output_scale);
 }
 
 Mlp::Saved Mlp::plan(Arena& arena, int64_t rows) const {
-  return {arena.take<float>({rows, options_.hidden}), arena.take<float>({rows, options_.hidden})};
+  const DType type = between_products(fc1_.type());
+  return {arena.take(type, rows, options_.hidden), arena.take(type, rows, options_.hidden)};
 }
 
-void Mlp::forward_add(TensorView<const float> x, const Scratch& scratch, TensorView<float> y) const {
-  const TensorView<float> hidden = scratch.hidden.slice(0, x.rows());
-  fc1_.forward(x, hidden, options_.activation);
-  fc2_.forward(hidden, y, Activation::none, true);
+Mlp::Scratch Mlp::plan_scratch(Arena& arena, int64_t rows, bool training) const {
+  const DType type = between_products(fc1_.type());
+  Scratch scratch;
+  scratch.hidden = arena.take(type, rows, options_.hidden);
+  if (quantized_) scratch.activated = arena.take(DType::i8, rows, options_.hidden);
+  if (training) scratch.dy = arena.take(type, rows, options_.width);
+  return scratch;
 }
 
-void Mlp::forward_train(TensorView<const float> x, const Shard& shard, const Saved& saved, TensorView<float> y) const {
-  const TensorView<float> hidden = saved.hidden.slice(0, shard.rows());
-  const TensorView<float> activated = saved.activated.slice(0, shard.rows());
+void Mlp::forward_add(ConstMatrix x, const Scratch& scratch, TensorView<float> y) const {
+  const Matrix hidden = scratch.hidden.slice(0, x.rows());
+  const Matrix activated = fc2_.type() == DType::i8 ? scratch.activated.slice(0, x.rows()) : hidden;
+  fc1_.forward(x, hidden);
+  gelu_forward(hidden, options_.activation, activated, 1 / fc2_.input_scale());
+  fc2_.forward(activated, y, true);
+}
+
+void Mlp::forward_train(ConstMatrix x, const Shard& shard, const Saved& saved, TensorView<float> y) const {
+  const Matrix hidden = saved.hidden.slice(0, shard.rows());
+  const Matrix activated = saved.activated.slice(0, shard.rows());
   fc1_.forward(x, hidden);
   gelu_forward(hidden, options_.activation, activated);
   dropout_rows(shard, activated, shard.regularization.dropout, options_.dropout_site);
@@ -34,13 +47,13 @@ void Mlp::forward_train(TensorView<const float> x, const Shard& shard, const Sav
   dropout_rows(shard, y, shard.regularization.dropout, options_.dropout_site + 1);
 }
 
-void Mlp::backward(TensorView<float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
+void Mlp::backward(TensorView<float> dy, ConstMatrix x, const Saved& saved, const Shard& shard,
                    const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const {
-  const TensorView<float> hidden = saved.hidden.slice(0, shard.rows());
-  const TensorView<float> activated = saved.activated.slice(0, shard.rows());
-  const TensorView<float> dhidden = scratch.hidden.slice(0, shard.rows());
+  const Matrix hidden = saved.hidden.slice(0, shard.rows());
+  const Matrix activated = saved.activated.slice(0, shard.rows());
+  const Matrix dhidden = scratch.hidden.slice(0, shard.rows());
   dropout_rows(shard, dy, shard.regularization.dropout, options_.dropout_site + 1);
-  fc2_.backward(dy, activated, shard, gradients, dhidden);
+  fc2_.backward(for_product(dy, scratch.dy), activated, shard, gradients, dhidden);
   dropout_rows(shard, dhidden, shard.regularization.dropout, options_.dropout_site);
   gelu_backward(dhidden, hidden, options_.activation, dhidden);
   fc1_.backward(dhidden, x, shard, gradients, dx);

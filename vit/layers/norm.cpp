@@ -5,28 +5,33 @@
 namespace vit {
 
 LayerNorm::LayerNorm(Registry& registry, const std::string& name, int64_t width, float eps)
-    : eps_(eps),
+    : width_(width),
+      eps_(eps),
       weight_(registry.parameter(name + ".weight", {width}, false)),
       bias_(registry.parameter(name + ".bias", {width}, false)),
       section_(registry.section()) {}
 
-void LayerNorm::pack(const ParameterLayout& layout, const ParameterBlock& weights) {
-  gamma_ = at(weights, layout[weight_]);
-  beta_ = at(weights, layout[bias_]);
+void LayerNorm::pack(const Packing& packing, float output_scale) {
+  const auto take = [&](int parameter, AlignedBuffer<float>& to) {
+    if (to.size() == 0) to = AlignedBuffer<float>(width_);
+    scale(packing.values(parameter).data, width_, output_scale, to.data());
+  };
+  take(weight_, gamma_);
+  take(bias_, beta_);
 }
 
-void LayerNorm::forward(TensorView<const float> x, TensorView<float> y) const {
-  layernorm_forward(x, gamma_, beta_, eps_, y, nullptr, nullptr);
+void LayerNorm::forward(TensorView<const float> x, Matrix y) const {
+  layernorm_forward(x, gamma_.data(), beta_.data(), eps_, y, nullptr, nullptr);
 }
 
-void LayerNorm::forward_train(TensorView<const float> x, TensorView<float> y, const Saved& saved) const {
-  layernorm_forward(x, gamma_, beta_, eps_, y, saved.mean.data(), saved.rstd.data());
+void LayerNorm::forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const {
+  layernorm_forward(x, gamma_.data(), beta_.data(), eps_, y, saved.mean.data(), saved.rstd.data());
 }
 
 void LayerNorm::backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
                          const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const {
   gradients.in_turn(section_, shard, [&] {
-    layernorm_backward(dy, x, saved.mean.data(), saved.rstd.data(), gamma_, residual, dx, gradients.at(weight_),
+    layernorm_backward(dy, x, saved.mean.data(), saved.rstd.data(), gamma_.data(), residual, dx, gradients.at(weight_),
                        gradients.at(bias_));
   });
 }

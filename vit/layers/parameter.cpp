@@ -26,4 +26,8 @@ int64_t ParameterLayout::parameter_count() const {
   return count;
 }
 
+ParameterSource block_source(const ParameterLayout& layout, const ParameterBlock& block) {
+  return [&](int parameter) { return ParameterValues{at(block, layout[parameter])}; };
+}
+
 }  // namespace vit

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,19 @@ class ParameterLayout {
 /// A block of numbers with the layout of the parameters (values, gradients or moments).
 using ParameterBlock = AlignedBuffer<float>;
 
+/// The values of one parameter: borrowed, or read for this purpose and owned.
+struct ParameterValues {
+  const float* data = nullptr;
+  AlignedBuffer<float> owned = {};
+};
+/// Gives the values of a parameter by its index; many threads may ask at once. A whole block never needs to be in
+/// memory beside the packed weights.
+using ParameterSource = std::function<ParameterValues(int parameter)>;
+
 inline float* at(ParameterBlock& block, const Parameter& p) { return block.data() + p.offset; }
 inline const float* at(const ParameterBlock& block, const Parameter& p) { return block.data() + p.offset; }
+
+/// The parameters in `block`, which must outlive the source.
+ParameterSource block_source(const ParameterLayout& layout, const ParameterBlock& block);
 
 }  // namespace vit

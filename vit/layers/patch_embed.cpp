@@ -21,6 +21,7 @@ int register_if(bool wanted, Registry& registry, const char* name, std::vector<i
 PatchEmbed::PatchEmbed(Registry& registry, const Options& options)
     : width_(options.width),
       patches_(options.grid * options.grid),
+      patch_dim_(options.channels * options.patch_size * options.patch_size),
       prefix_(options.class_token ? 1 : 0),
       dropout_site_(kDropoutSite),
       class_token_(register_if(options.class_token, registry, "cls_token", {1, 1, width_})),
@@ -37,25 +38,35 @@ PatchEmbed::PatchEmbed(Registry& registry, const Options& options)
     sincos_2d(options.grid, TensorView<float>(fixed_position_.data() + prefix_ * width_, {patches_, width_}));
 }
 
-void PatchEmbed::pack(const ParameterLayout& layout, const ParameterBlock& weights) {
-  proj_.pack(layout, weights, false);
-  class_values_ = class_token_ >= 0 ? at(weights, layout[class_token_]) : nullptr;
-  position_values_ = position_ >= 0 ? at(weights, layout[position_]) : fixed_position_.data();
+void PatchEmbed::pack(const Packing& packing) {
+  proj_.pack(packing);
+  const int64_t count = (prefix_ + patches_) * width_;
+  if (prefixed_position_.size() == 0) prefixed_position_ = AlignedBuffer<float>(count);
+  const ParameterValues learned = position_ >= 0 ? packing.values(position_) : ParameterValues();
+  std::copy_n(position_ >= 0 ? learned.data : fixed_position_.data(), count, prefixed_position_.data());
+  if (class_token_ >= 0) add_to(packing.values(class_token_).data, width_, prefixed_position_.data());
 }
 
-PatchEmbed::Scratch PatchEmbed::plan_scratch(Arena& arena, int64_t images) const {
-  return {arena.take<float>({images * patches_, width_})};
+PatchEmbed::Scratch PatchEmbed::plan_scratch(Arena& arena, int64_t images, bool training) const {
+  Scratch scratch;
+  const int64_t rows = images * patches_;
+  if (proj_.type() != DType::f32) scratch.patches = arena.take(proj_.type(), rows, patch_dim_);
+  if (training) scratch.dpatches = arena.take(proj_.type(), rows, width_);
+  return scratch;
 }
 
 void PatchEmbed::forward(TensorView<const float> patches, const Shard& shard, const Scratch& scratch,
                          TensorView<float> x) const {
-  const TensorView<float> projected = scratch.projected.slice(0, patches.rows());
-  proj_.forward(patches, projected);
+  const int64_t own = shard.own();
+  const int64_t skipped = std::max<int64_t>(prefix_ - shard.first_token, 0);  // own tokens that are no patches
+  const int64_t first = shard.first_token + skipped - prefix_, count = own - skipped;
   for (int64_t b = 0; b < shard.images; ++b) {
-    float* image = x.data() + b * shard.tokens * width_;
-    std::copy_n(position_values_, shard.tokens * width_, image);
-    if (prefix_ > 0) add_to(class_values_, width_, image);
-    add_to(projected.data() + b * patches_ * width_, patches_ * width_, image + prefix_ * width_);
+    const TensorView<float> image = x.slice(b * own, own);
+    std::copy_n(prefixed_position_.data() + shard.first_token * width_, own * width_, image.data());
+    const TensorView<const float> rows = patches.slice(b * patches_ + first, count);
+    const ConstMatrix input =
+        scratch.patches ? for_product(rows, scratch.patches.slice(b * patches_ + first, count)) : ConstMatrix(rows);
+    proj_.forward(input, image.slice(skipped, count), true);
   }
 }
 
@@ -68,12 +79,12 @@ void PatchEmbed::forward_train(TensorView<const float> patches, const Shard& sha
 void PatchEmbed::backward(TensorView<float> dx, TensorView<const float> patches, const Shard& shard,
                           const Gradients& gradients, const Scratch& scratch) const {
   dropout_rows(shard, dx, shard.regularization.dropout, dropout_site_);
-  const TensorView<float> dprojected = scratch.projected.slice(0, patches.rows());
+  const Matrix dprojected = scratch.dpatches.slice(0, patches.rows());
   const int64_t image_size = shard.tokens * width_;
   for (int64_t b = 0; b < shard.images; ++b)
-    std::copy_n(dx.data() + b * image_size + prefix_ * width_, patches_ * width_,
-                dprojected.data() + b * patches_ * width_);
-  proj_.backward(dprojected, patches, shard, gradients, {});
+    convert(dx.slice(b * shard.tokens + prefix_, patches_), dprojected.slice(b * patches_, patches_));
+  const ConstMatrix input = scratch.patches ? for_product(patches, scratch.patches) : ConstMatrix(patches);
+  proj_.backward(dprojected, input, shard, gradients, {});
   gradients.in_turn(section_, shard, [&] {
     for (int64_t b = 0; b < shard.images; ++b) {
       if (prefix_ > 0) add_to(dx.data() + b * image_size, width_, gradients.at(class_token_));

@@ -21,15 +21,15 @@ class PatchEmbed {
   /// Registers cls_token [1, 1, D], pos_embed [1, N, D] and patch_embed.proj as timm does.
   PatchEmbed(Registry& registry, const Options& options);
 
-  void pack(const ParameterLayout& layout, const ParameterBlock& weights);
+  void pack(const Packing& packing);
 
-  /// Projected patches, then their gradients [B * patches, D].
   struct Scratch {
-    TensorView<float> projected;
+    Matrix patches;   // [B * patches, 3*P*P] for the products; null where they read the patches themselves
+    Matrix dpatches;  // [B * patches, D] of backward: the gradients of the projected patches
   };
-  Scratch plan_scratch(Arena& arena, int64_t images) const;
+  Scratch plan_scratch(Arena& arena, int64_t images, bool training) const;
 
-  /// x [M, D] from patches [B * patches, 3*P*P].
+  /// x [M, D], the worker's tokens, from patches [B * patches, 3*P*P].
   void forward(TensorView<const float> patches, const Shard& shard, const Scratch& scratch, TensorView<float> x) const;
   /// forward and dropout.
   void forward_train(TensorView<const float> patches, const Shard& shard, const Scratch& scratch,
@@ -41,15 +41,15 @@ class PatchEmbed {
  private:
   int64_t width_;
   int64_t patches_;
+  int64_t patch_dim_;
   int64_t prefix_;  // class tokens in front: 0 or 1
   int dropout_site_;
   int class_token_ = -1;
   int position_ = -1;
   Linear proj_;
   int section_;
-  AlignedBuffer<float> fixed_position_;  // [N, D] of the sine-cosine kinds
-  const float* class_values_ = nullptr;
-  const float* position_values_ = nullptr;
+  AlignedBuffer<float> fixed_position_;     // [N, D] of the sine-cosine kinds
+  AlignedBuffer<float> prefixed_position_;  // [N, D]: position, and class token where there is one
 };
 
 }  // namespace vit

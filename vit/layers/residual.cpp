@@ -10,8 +10,10 @@ Residual::Residual(Registry& registry, const std::string& name, const Options& o
   section_ = registry.section();
 }
 
-void Residual::pack(const ParameterLayout& layout, const ParameterBlock& weights) {
-  if (layer_scale()) gamma_ = at(weights, layout[gamma_index_]);
+void Residual::pack(const Packing& packing) {
+  if (!layer_scale()) return;
+  if (gamma_.size() == 0) gamma_ = AlignedBuffer<float>(options_.width);
+  std::copy_n(packing.values(gamma_index_).data, options_.width, gamma_.data());
 }
 
 Residual::Saved Residual::plan(Arena& arena, int64_t rows) const {
@@ -22,7 +24,7 @@ void Residual::forward_train(TensorView<const float> x, const Shard& shard, cons
                              TensorView<float> y) const {
   if (layer_scale()) {
     std::copy_n(y.data(), y.size(), saved.branch.data());
-    scale_columns(y, gamma_, y);
+    scale_columns(y, gamma(), y);
   }
   drop_path_rows(shard, y, drop_path_rate(shard), options_.drop_path_site);
   add_to(x.data(), y.size(), y.data());
@@ -38,14 +40,9 @@ TensorView<float> Residual::backward(TensorView<float> dy, const Saved& saved, c
   if (layer_scale()) {
     gradients.in_turn(section_, shard,
                       [&] { add_column_dots(dbranch, saved.branch.slice(0, dy.rows()), gradients.at(gamma_index_)); });
-    scale_columns(dbranch, gamma_, dbranch);
+    scale_columns(dbranch, gamma(), dbranch);
   }
   return dbranch;
-}
-
-void Residual::forward(TensorView<const float> x, TensorView<float> y) const {
-  scale_columns(y, gamma_, y);
-  add_to(x.data(), y.size(), y.data());
 }
 
 }  // namespace vit

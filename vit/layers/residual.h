@@ -20,7 +20,9 @@ class Residual {
   /// Registers `<name>.gamma` [D] with layer scale.
   Residual(Registry& registry, const std::string& name, const Options& options);
 
-  void pack(const ParameterLayout& layout, const ParameterBlock& weights);
+  void pack(const Packing& packing);
+  /// [D], for the product before it to multiply by in inference; null without layer scale.
+  const float* gamma() const { return gamma_.size() > 0 ? gamma_.data() : nullptr; }
 
   /// The branch before layer scale [M, D]; null without.
   struct Saved {
@@ -34,17 +36,15 @@ class Residual {
   /// inside the branch changes its gradient in place, which dy must not see: `branch_changes` asks for a copy.
   TensorView<float> backward(TensorView<float> dy, const Saved& saved, const Shard& shard, const Gradients& gradients,
                              TensorView<float> scratch, bool branch_changes) const;
-  /// Inference: y = x + gamma * y; only with layer scale.
-  void forward(TensorView<const float> x, TensorView<float> y) const;
-  bool layer_scale() const { return gamma_index_ >= 0; }
 
  private:
+  bool layer_scale() const { return gamma_index_ >= 0; }
   float drop_path_rate(const Shard& shard) const { return shard.regularization.drop_path * options_.drop_path_share; }
 
   Options options_;
   int gamma_index_ = -1;
   int section_ = -1;
-  const float* gamma_ = nullptr;
+  AlignedBuffer<float> gamma_;
 };
 
 }  // namespace vit

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <mutex>
 
 #include "vit/io/atomic_file.h"
 
@@ -65,7 +67,11 @@ void check_no_strangers(const h5::File& file, const ParameterLayout& layout) {
 
 }  // namespace
 
-Model load_model(const h5::File& file) {
+namespace {
+
+/// All but the weights, whose names and shapes are checked before any memory is taken: a config may ask for more than
+/// the file holds.
+Model read_all_but_weights(const h5::File& file) {
   check_format(file);
   const std::string where = file.path().string();
   Model model;
@@ -78,14 +84,42 @@ Model load_model(const h5::File& file) {
          model.class_names.size());
   model.layout = parameter_layout(model.config);
   check_no_strangers(file, model.layout);
-  // All names and shapes before any memory: a config may ask for more than the file holds.
   for (const Parameter& p : model.layout.all()) check_weight(file, p);
+  return model;
+}
+
+/// The weights in an open file, for one thread at a time.
+struct WeightReader {
+  h5::File file;
+  ParameterLayout layout;
+  std::mutex reading;
+};
+
+}  // namespace
+
+Model load_model(const h5::File& file) {
+  Model model = read_all_but_weights(file);
   model.weights = ParameterBlock(model.layout.block_size());
   for (const Parameter& p : model.layout.all()) read_weight(file, p, at(model.weights, p));
   return model;
 }
 
 Model load_model(const std::filesystem::path& path) { return load_model(h5::File::open(path)); }
+
+OpenModel open_model(const std::filesystem::path& path) {
+  const auto reader = std::make_shared<WeightReader>(h5::File::open(path));
+  OpenModel open{read_all_but_weights(reader->file), {}};
+  reader->layout = open.model.layout;
+  open.weights = [reader](int parameter) {
+    const Parameter& p = reader->layout[parameter];
+    ParameterValues values{nullptr, AlignedBuffer<float>(p.count)};
+    const std::lock_guard lock(reader->reading);
+    read_weight(reader->file, p, values.owned.data());
+    values.data = values.owned.data();
+    return values;
+  };
+  return open;
+}
 
 void write_model(h5::File& file, const Model& model) {
   file.write_attribute("/", "format", kFormat);

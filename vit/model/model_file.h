@@ -34,6 +34,17 @@ Model make_model(const ModelConfig& config, uint64_t seed);
 Model load_model(const std::filesystem::path& path);
 Model load_model(const h5::File& file);
 
+/// A model whose weights are still in the file: `model.weights` is empty, `weights` reads one at a time.
+struct OpenModel {
+  Model model;
+  ParameterSource weights;
+};
+/// Checks all but the values; those are checked as they are read. Throws Error (data) like load_model.
+OpenModel open_model(const std::filesystem::path& path);
+
+/// The values that make_model draws, one parameter at a time.
+ParameterSource fresh_parameters(const ModelConfig& config, uint64_t seed);
+
 /// Writes a model into an open file (checkpoints add their state to the same file) ...
 void write_model(h5::File& file, const Model& model);
 /// ... or as a whole file, by temporary name, sync and rename.
