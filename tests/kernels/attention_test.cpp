@@ -1,10 +1,12 @@
 #include "vit/kernels/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/each_target.h"
@@ -20,8 +22,11 @@ struct Case {
   int64_t valid = -1;
   float rate = 0;
   float amplitude = 1;  // of the scores
+  DType type = DType::f32;
+  int64_t first_query = 0, query_count = -1;  // of the tokens; -1 = all
 
   int64_t keys() const { return valid < 0 ? tokens : valid; }
+  int64_t queries() const { return query_count < 0 ? tokens : query_count; }
   double scale() const { return static_cast<double>(amplitude) / std::sqrt(static_cast<double>(head_size)); }
 };
 
@@ -31,6 +36,8 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
   if (c.valid >= 0) name += concat("_valid", c.valid);
   if (c.rate > 0) name += concat("_drop", std::lround(c.rate * 1000), "permille");
   if (c.amplitude > 1) name += concat("_amplitude", c.amplitude);
+  if (c.query_count >= 0) name += concat("_queries", c.first_query, "to", c.first_query + c.query_count);
+  if (c.type != DType::f32) name += concat("_", dtype_name(c.type));
   return name;
 }
 
@@ -38,10 +45,14 @@ using Doubles = std::vector<double>;
 
 std::size_t at(int64_t row, int64_t col, int64_t cols) { return static_cast<std::size_t>(row * cols + col); }
 
-Doubles random_matrix(int64_t rows, int64_t cols, uint64_t stream) {
+/// Numbers that are exact in the type.
+Doubles random_matrix(int64_t rows, int64_t cols, uint64_t stream, DType type) {
   RandomStream random(7, RandomPurpose::test, stream);
   Doubles m(static_cast<std::size_t>(rows * cols));
-  for (double& x : m) x = static_cast<double>(random.normal());
+  for (double& x : m) {
+    const float value = random.normal();
+    x = static_cast<double>(type == DType::bf16 ? to_float(to_bf16(value)) : value);
+  }
   return m;
 }
 
@@ -49,16 +60,16 @@ Doubles random_matrix(int64_t rows, int64_t cols, uint64_t stream) {
 struct Reference {
   Case shape;
   Doubles q, k, v, dout;
-  Doubles mask;  // [N, N], 0 or 1 / (1 - rate)
+  Doubles mask;  // [Nq, N], 0 or 1 / (1 - rate)
   Doubles p, out, log_sum_exp;
   Doubles dq, dk, dv;
 
   explicit Reference(const Case& c)
       : shape(c),
-        q(random_matrix(c.tokens, c.head_size, 1)),
-        k(random_matrix(c.tokens, c.head_size, 2)),
-        v(random_matrix(c.tokens, c.head_size, 3)),
-        dout(random_matrix(c.tokens, c.head_size, 4)),
+        q(random_matrix(c.queries(), c.head_size, 1, c.type)),
+        k(random_matrix(c.tokens, c.head_size, 2, c.type)),
+        v(random_matrix(c.tokens, c.head_size, 3, c.type)),
+        dout(random_matrix(c.queries(), c.head_size, 4, c.type)),
         mask(draw_mask(c)) {
     forward();
   }
@@ -70,7 +81,7 @@ struct Reference {
     const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
     const auto high = [](uint64_t x) { return static_cast<uint32_t>(x >> 32); };
     Doubles m;
-    for (int64_t query = 0; query < c.tokens; ++query)
+    for (int64_t query = c.first_query; query < c.first_query + c.queries(); ++query)
       for (int64_t key = 0; key < c.tokens; ++key) {
         const auto index = static_cast<uint64_t>(query * ((c.tokens + 3) / 4 * 4) + key);
         const auto words = philox4x32({low(index / 4), high(index / 4), low(mask.stream), high(mask.stream)},
@@ -82,11 +93,11 @@ struct Reference {
   }
 
   void forward() {
-    const int64_t n = shape.tokens, size = shape.head_size, keys = shape.keys();
-    p.assign(static_cast<std::size_t>(n * n), 0);
-    out.assign(static_cast<std::size_t>(n * size), 0);
-    log_sum_exp.assign(static_cast<std::size_t>(n), 0);
-    for (int64_t i = 0; i < n; ++i) {
+    const int64_t n = shape.tokens, queries = shape.queries(), size = shape.head_size, keys = shape.keys();
+    p.assign(static_cast<std::size_t>(queries * n), 0);
+    out.assign(static_cast<std::size_t>(queries * size), 0);
+    log_sum_exp.assign(static_cast<std::size_t>(queries), 0);
+    for (int64_t i = 0; i < queries; ++i) {
       Doubles score(static_cast<std::size_t>(keys));
       for (int64_t j = 0; j < keys; ++j) {
         double dot = 0;
@@ -106,9 +117,10 @@ struct Reference {
   }
 
   void backward() {
-    const int64_t n = shape.tokens, size = shape.head_size, keys = shape.keys();
-    for (Doubles* m : {&dq, &dk, &dv}) m->assign(static_cast<std::size_t>(n * size), 0);
-    for (int64_t i = 0; i < n; ++i) {
+    const int64_t n = shape.tokens, queries = shape.queries(), size = shape.head_size, keys = shape.keys();
+    dq.assign(static_cast<std::size_t>(queries * size), 0);
+    for (Doubles* m : {&dk, &dv}) m->assign(static_cast<std::size_t>(n * size), 0);
+    for (int64_t i = 0; i < queries; ++i) {
       Doubles dp(static_cast<std::size_t>(keys));
       double mean = 0;
       for (int64_t j = 0; j < keys; ++j) {
@@ -137,12 +149,16 @@ struct Reference {
 };
 
 /// Rows as far apart as those of one head in a wider matrix.
-GuardedMatrix sheet(const Case& shape) { return GuardedMatrix(shape.tokens, shape.head_size, 2 * shape.head_size + 3); }
+template <class T>
+GuardedMatrixOf<T> sheet(int64_t rows, const Case& shape) {
+  return GuardedMatrixOf<T>(rows, shape.head_size, 2 * shape.head_size + 3);
+}
 
-GuardedMatrix sheet(const Case& shape, const Doubles& from) {
-  GuardedMatrix m = sheet(shape);
+template <class T>
+GuardedMatrixOf<T> sheet(const Case& shape, const Doubles& from) {
+  GuardedMatrixOf<T> m = sheet<T>(static_cast<int64_t>(from.size()) / shape.head_size, shape);
   for (int64_t r = 0; r < m.rows(); ++r)
-    for (int64_t c = 0; c < m.cols(); ++c) m(r, c) = static_cast<float>(from[at(r, c, m.cols())]);
+    for (int64_t c = 0; c < m.cols(); ++c) m(r, c) = Guard<T>::narrowed(static_cast<float>(from[at(r, c, m.cols())]));
   return m;
 }
 
@@ -150,8 +166,13 @@ AttentionOptions options_of(const Case& shape) {
   AttentionOptions options;
   options.scale = static_cast<float>(shape.scale());
   options.valid_tokens = shape.valid;
+  options.first_query = shape.first_query;
   options.dropout = Reference::dropout(shape);
   return options;
+}
+
+GuardedMatrix scratch_for(const Case& c) {
+  return GuardedMatrix(1, attention_scratch(c.queries(), c.tokens, c.head_size, c.type));
 }
 
 /// The kernels' answers for the inputs of a reference.
@@ -160,10 +181,21 @@ struct Answer {
   bool intact = false;  // nothing was written beside the results
 
   explicit Answer(const Reference& r) {
+    if (r.shape.type == DType::bf16)
+      compute<BFloat16>(r);
+    else
+      compute<float>(r);
+  }
+
+ private:
+  template <class T>
+  void compute(const Reference& r) {
     const Case& c = r.shape;
-    const GuardedMatrix q_in = sheet(c, r.q), k_in = sheet(c, r.k), v_in = sheet(c, r.v), dout_in = sheet(c, r.dout);
-    GuardedMatrix result = sheet(c), dq_out = sheet(c), dk_out = sheet(c), dv_out = sheet(c);
-    GuardedMatrix lse(1, c.tokens), scratch(1, attention_scratch(c.tokens, c.tokens, c.head_size, DType::f32));
+    const auto q_in = sheet<T>(c, r.q), k_in = sheet<T>(c, r.k), v_in = sheet<T>(c, r.v);
+    const auto dout_in = sheet<T>(c, r.dout);
+    auto result = sheet<T>(c.queries(), c), dq_out = sheet<T>(c.queries(), c);
+    auto dk_out = sheet<T>(c.tokens, c), dv_out = sheet<T>(c.tokens, c);
+    GuardedMatrix lse(1, c.queries()), scratch = scratch_for(c);
     const AttentionOptions options = options_of(c);
     attention_forward(q_in.view(), k_in.view(), v_in.view(), options, result.view(), lse.data(), scratch.data());
     // Backward needs nothing that forward left in the scratch.
@@ -187,7 +219,10 @@ TEST_P(AttentionCaseTest, ForwardAndGradientsMatchTheDefinition) {
   want.backward();
   // Errors of the scores grow with their size, and exp makes them relative errors of the result.
   const double share = static_cast<double>(std::max(1.0f, GetParam().amplitude));
-  const auto grown = [&](Tolerance t) { return Tolerance{share * t.abs, share * t.rel}; };
+  const auto grown = [&](Tolerance fp32) {
+    const Tolerance t = GetParam().type == DType::bf16 ? kBf16 : fp32;
+    return Tolerance{share * t.abs, share * t.rel};
+  };
   for_each_target([&] {
     const Answer got(want);
     EXPECT_TRUE(got.intact);
@@ -206,22 +241,39 @@ std::vector<Case> all_sizes() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, AttentionCaseTest, testing::ValuesIn(all_sizes()), name_of);
-INSTANTIATE_TEST_SUITE_P(OddHeadSizes, AttentionCaseTest,
-                         testing::Values(Case{.tokens = 19, .head_size = 1}, Case{.tokens = 7, .head_size = 5},
-                                         Case{.tokens = 40, .head_size = 63}),
-                         name_of);
-INSTANTIATE_TEST_SUITE_P(ValidTokens, AttentionCaseTest,
-                         testing::Values(Case{65, 64, 1}, Case{65, 64, 33}, Case{65, 64, 64}, Case{65, 64, 65},
-                                         Case{26, 24, 17}, Case{513, 32, 100}, Case{513, 32, 300}, Case{513, 8, 512}),
-                         name_of);
-INSTANTIATE_TEST_SUITE_P(Dropout, AttentionCaseTest,
-                         testing::Values(Case{1, 8, -1, 0.5f}, Case{5, 8, -1, 0.1f}, Case{65, 64, -1, 0.1f},
-                                         Case{197, 64, 150, 0.2f}, Case{513, 32, -1, 0.9f}, Case{26, 24, 13, 0.001f}),
-                         name_of);
+std::vector<Case> in_bf16(std::vector<Case> cases) {
+  for (Case& c : cases) c.type = DType::bf16;
+  return cases;
+}
+
+const std::vector<Case> kOddHeadSizes = {{19, 1}, {7, 5}, {40, 63}, {70, 2}, {33, 18}};
+const std::vector<Case> kValidTokens = {{65, 64, 1},  {65, 64, 33},   {65, 64, 64},   {65, 64, 65},
+                                        {26, 24, 17}, {513, 32, 100}, {513, 32, 300}, {513, 8, 512}};
+const std::vector<Case> kDropout = {{1, 8, -1, 0.5f},     {5, 8, -1, 0.1f},    {65, 64, -1, 0.1f},
+                                    {197, 64, 150, 0.2f}, {513, 32, -1, 0.9f}, {26, 24, 13, 0.001f}};
 // Nearly one-hot rows whose maxima lie in any block of keys.
-INSTANTIATE_TEST_SUITE_P(PeakedRows, AttentionCaseTest,
-                         testing::Values(Case{65, 64, -1, 0, 30}, Case{600, 32, -1, 0, 30}), name_of);
+const std::vector<Case> kPeakedRows = {{65, 64, -1, 0, 30}, {600, 32, -1, 0, 30}};
+const std::vector<Case> kSomeQueries = {
+    {.tokens = 65, .head_size = 64, .query_count = 1},
+    {.tokens = 197, .head_size = 64, .valid = 100, .query_count = 1},
+    {.tokens = 513, .head_size = 24, .first_query = 512, .query_count = 1},
+    {.tokens = 9, .head_size = 5, .first_query = 3, .query_count = 2},
+    {.tokens = 197, .head_size = 64, .rate = 0.2f, .first_query = 30, .query_count = 7},
+    {.tokens = 513, .head_size = 32, .valid = 300, .rate = 0.1f, .first_query = 400, .query_count = 100},
+    {.tokens = 1, .head_size = 32, .query_count = 40}};
+
+INSTANTIATE_TEST_SUITE_P(Sizes, AttentionCaseTest, testing::ValuesIn(all_sizes()), name_of);
+INSTANTIATE_TEST_SUITE_P(OddHeadSizes, AttentionCaseTest, testing::ValuesIn(kOddHeadSizes), name_of);
+INSTANTIATE_TEST_SUITE_P(ValidTokens, AttentionCaseTest, testing::ValuesIn(kValidTokens), name_of);
+INSTANTIATE_TEST_SUITE_P(Dropout, AttentionCaseTest, testing::ValuesIn(kDropout), name_of);
+INSTANTIATE_TEST_SUITE_P(PeakedRows, AttentionCaseTest, testing::ValuesIn(kPeakedRows), name_of);
+INSTANTIATE_TEST_SUITE_P(SomeQueries, AttentionCaseTest, testing::ValuesIn(kSomeQueries), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16Sizes, AttentionCaseTest, testing::ValuesIn(in_bf16(all_sizes())), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16OddHeadSizes, AttentionCaseTest, testing::ValuesIn(in_bf16(kOddHeadSizes)), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16ValidTokens, AttentionCaseTest, testing::ValuesIn(in_bf16(kValidTokens)), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16Dropout, AttentionCaseTest, testing::ValuesIn(in_bf16(kDropout)), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16PeakedRows, AttentionCaseTest, testing::ValuesIn(in_bf16(kPeakedRows)), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16SomeQueries, AttentionCaseTest, testing::ValuesIn(in_bf16(kSomeQueries)), name_of);
 
 TEST(AttentionReferenceTest, GradientsMatchDifferences) {
   for (const Case& shape : {Case{7, 5}, Case{9, 8, 6}, Case{9, 8, 7, 0.3f}}) {
@@ -257,46 +309,120 @@ TEST(AttentionTest, DropoutKeepsTheMean) {
   });
 }
 
+/// Forward into int8 for the inputs of a reference.
+template <class T>
+void check_int8_out(const Case& shape) {
+  const Reference want(shape);
+  AttentionOptions options = options_of(shape);
+  options.out_scale = 60;  // 127 is at 2.1 deviations of v, so some rows of a few keys are beyond
+  auto out = sheet<int8_t>(shape.queries(), shape);
+  GuardedMatrix scratch = scratch_for(shape);
+  attention_forward(sheet<T>(shape, want.q).view(), sheet<T>(shape, want.k).view(), sheet<T>(shape, want.v).view(),
+                    options, out.view(), nullptr, scratch.data());
+  EXPECT_TRUE(out.intact() && scratch.intact());
+  const Tolerance t = shape.type == DType::bf16 ? kBf16 : kFp32;
+  Doubles scaled = want.out;
+  for (double& x : scaled) x = std::clamp(60 * x, -127.0, 127.0);
+  expect_close(out.values(), scaled, Tolerance{0.5 + 60 * t.abs, t.rel});
+}
+
+TEST(AttentionTest, Int8OutIsScaledRoundedAndSaturated) {
+  for (const Case& shape : {Case{1, 64}, Case{2, 33}, Case{65, 64, 3, 0.1f}, Case{300, 24}})
+    for_each_target([&] {
+      check_int8_out<float>(shape);
+      Case narrow = shape;
+      narrow.type = DType::bf16;
+      check_int8_out<BFloat16>(narrow);
+    });
+}
+
 TEST(AttentionTest, SameBitsEveryTime) {
-  const Reference reference(Case{197, 64, 190, 0.1f});
-  const Answer first(reference), second(reference);
-  EXPECT_EQ(first.out, second.out);
-  EXPECT_EQ(first.dq, second.dq);
-  EXPECT_EQ(first.dk, second.dk);
-  EXPECT_EQ(first.dv, second.dv);
+  for (const Case& shape : {Case{197, 64, 190, 0.1f}, Case{.tokens = 197, .head_size = 64, .type = DType::bf16}}) {
+    const Reference reference(shape);
+    const Answer first(reference), second(reference);
+    EXPECT_EQ(first.out, second.out);
+    EXPECT_EQ(first.dq, second.dq);
+    EXPECT_EQ(first.dk, second.dk);
+    EXPECT_EQ(first.dv, second.dv);
+  }
+}
+
+TEST(AttentionTest, AQuerysBitsDoNotDependOnItsCompany) {
+  for (const DType type : {DType::f32, DType::bf16})
+    for (const float rate : {0.0f, 0.1f}) {
+      const Case whole{.tokens = 300, .head_size = 40, .valid = 290, .rate = rate, .type = type};
+      const Reference all(whole);
+      for_each_target([&] {
+        const Answer want(all);
+        for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 1}, {299, 1}, {7, 5}, {64, 150}}) {
+          Case part = whole;
+          part.first_query = first;
+          part.query_count = count;
+          Reference some(part);
+          const auto cut = [&, first = first, count = count](const auto& m, int64_t cols) {
+            return std::vector(m.begin() + first * cols, m.begin() + (first + count) * cols);
+          };
+          some.q = cut(all.q, 40);
+          some.dout = cut(all.dout, 40);
+          const Answer got(some);
+          EXPECT_EQ(got.out, cut(want.out, 40)) << first;
+          EXPECT_EQ(got.log_sum_exp, cut(want.log_sum_exp, 1)) << first;
+          EXPECT_EQ(got.dq, cut(want.dq, 40)) << first;
+        }
+      });
+    }
 }
 
 TEST(AttentionTest, MaskedKeysMayHoldAnything) {
-  Reference reference(Case{65, 64, 50});
-  const Answer before(reference);
-  for (int64_t i = 50 * 64; i < 65 * 64; ++i) reference.k[at(0, i, 0)] = reference.v[at(0, i, 0)] = HUGE_VAL;
-  const Answer after(reference);
-  EXPECT_EQ(after.out, before.out);
-  EXPECT_EQ(after.dq, before.dq);
-  EXPECT_EQ(after.dk, before.dk);
-  EXPECT_EQ(after.dv, before.dv);
+  for (const DType type : {DType::f32, DType::bf16}) {
+    Reference reference(Case{.tokens = 65, .head_size = 64, .valid = 50, .type = type});
+    const Answer before(reference);
+    for (int64_t i = 50 * 64; i < 65 * 64; ++i) reference.k[at(0, i, 0)] = reference.v[at(0, i, 0)] = HUGE_VAL;
+    const Answer after(reference);
+    EXPECT_EQ(after.out, before.out);
+    EXPECT_EQ(after.dq, before.dq);
+    EXPECT_EQ(after.dk, before.dk);
+    EXPECT_EQ(after.dv, before.dv);
+  }
 }
 
 TEST(AttentionTest, NanStaysVisible) {
-  Reference reference(Case{26, 24});
-  reference.q[3 * 24] = std::nan("");
-  for_each_target([&] {
-    const Answer got(reference);
-    for (int64_t row = 0; row < 26; ++row) EXPECT_EQ(std::isnan(got.out[at(row, 0, 24)]), row == 3) << row;
-  });
+  for (const DType type : {DType::f32, DType::bf16}) {
+    Reference reference(Case{.tokens = 26, .head_size = 24, .type = type});
+    reference.q[3 * 24] = std::nan("");
+    for_each_target([&] {
+      const Answer got(reference);
+      for (int64_t row = 0; row < 26; ++row) EXPECT_EQ(std::isnan(got.out[at(row, 0, 24)]), row == 3) << row;
+    });
+  }
 }
 
-TEST(AttentionTest, ScratchGrowsWithTokensNotTheirSquare) {
-  EXPECT_LT(attention_scratch(16384, 16384, 64, DType::f32), 16384 * 64 * 8);
+TEST(AttentionScratchTest, GrowsWithTokensNotTheirSquare) {
+  for (const DType type : {DType::f32, DType::bf16})
+    EXPECT_LT(attention_scratch(16384, 16384, 64, type), 16384 * 64 * 12);
+}
+
+TEST(AttentionScratchTest, ServesFewerQueriesAndKeys) {
+  for (const DType type : {DType::f32, DType::bf16})
+    for (int64_t n = 1; n < 600; ++n) {
+      EXPECT_LE(attention_scratch(n, 500, 24, type), attention_scratch(n + 1, 500, 24, type)) << n;
+      EXPECT_LE(attention_scratch(80, n, 24, type), attention_scratch(80, n + 1, 24, type)) << n;
+    }
 }
 
 TEST(AttentionMapTest, IsTheSoftmaxOfTheScores) {
-  for (const Case& shape : {Case{1, 8}, Case{26, 24}, Case{65, 64, 50}}) {
-    const Reference want(shape);
-    GuardedMatrix map(shape.tokens, shape.tokens, 5);
-    attention_map(sheet(shape, want.q).view(), sheet(shape, want.k).view(), options_of(shape), map.view());
-    expect_close(map.values(), want.p, kFp32);
+  const auto check = [](const Case& shape, const auto& q, const auto& k) {
+    GuardedMatrix map(shape.queries(), shape.tokens, 5);
+    attention_map(q.view(), k.view(), options_of(shape), map.view());
+    expect_close(map.values(), Reference(shape).p, kFp32);
     EXPECT_TRUE(map.intact());
+  };
+  for (Case shape : {Case{1, 8}, Case{26, 24}, Case{65, 64, 50}, {.tokens = 26, .head_size = 24, .query_count = 3}}) {
+    const Reference want(shape);
+    check(shape, sheet<float>(shape, want.q), sheet<float>(shape, want.k));
+    shape.type = DType::bf16;
+    const Reference narrow(shape);
+    check(shape, sheet<BFloat16>(shape, narrow.q), sheet<BFloat16>(shape, narrow.k));
   }
 }
 
@@ -316,6 +442,23 @@ TEST(AttentionErrorTest, WrongShapesAreNamed) {
   EXPECT_EQ(text(other.view(), 4), "[attention: v] needs [4, 8], has [5, 8]");
   EXPECT_EQ(text(m.view(), 5), "[attention: valid_tokens] needs 1 to 4, has 5");
   EXPECT_EQ(text(m.view(), 0), "[attention: valid_tokens] needs 1 to 4, has 0");
+}
+
+TEST(AttentionErrorTest, WrongTypesAreNamed) {
+  GuardedMatrix wide(4, 8);
+  GuardedMatrixOf<BFloat16> narrow(4, 8);
+  GuardedMatrixOf<int8_t> bytes(4, 8);
+  const auto text = [&](ConstMatrix q, ConstMatrix v, Matrix out) -> std::string {
+    try {
+      attention_forward(q, q, v, {}, out, nullptr, nullptr);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(text(wide.view(), narrow.view(), wide.view()), "[attention: v] needs fp32, has bf16");
+  EXPECT_EQ(text(narrow.view(), narrow.view(), wide.view()), "[attention: out] needs bf16, has fp32");
+  EXPECT_EQ(text(bytes.view(), bytes.view(), bytes.view()), "[attention: q] needs fp32 or bf16, has int8");
 }
 
 }  // namespace
