@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "vit/kernels/attention_bf16.h"
 #include "vit/kernels/attention_fp32.h"
 #include "vit/kernels/attention_plan.h"
 
@@ -32,6 +33,11 @@ struct Shape {
   void check_queries(const char* what, const ConstMatrix& m) const { check(what, m, queries, head_size, type); }
   void check_keys(const char* what, const ConstMatrix& m) const { check(what, m, keys, head_size, type); }
 };
+
+/// Dropout is left to the fp32 kernel: a mask costs more than the products save.
+bool in_bf16(const Shape& shape, const AttentionOptions& options) {
+  return shape.type == DType::bf16 && options.dropout.rate <= 0 && attention_bf16_runs();
+}
 
 void fill_zero(const Matrix& m) {
   for (int64_t r = 0; r < m.rows(); ++r)
@@ -67,7 +73,8 @@ void map_of(const ConstMatrix& q, const ConstMatrix& k, int64_t keys, float scal
 }  // namespace
 
 int64_t attention_scratch(int64_t queries, int64_t keys, int64_t head_size, DType type) {
-  return attention_scratch_fp32(queries, keys, head_size, type);
+  const int64_t fp32 = attention_scratch_fp32(queries, keys, head_size, type);
+  return type == DType::bf16 ? std::max(fp32, attention_scratch_bf16(queries, keys, head_size)) : fp32;
 }
 
 void attention_forward(ConstMatrix q, ConstMatrix k, ConstMatrix v, const AttentionOptions& options, Matrix out,
@@ -77,7 +84,8 @@ void attention_forward(ConstMatrix q, ConstMatrix k, ConstMatrix v, const Attent
   check("out", out, shape.queries, shape.head_size, out.type() == DType::i8 ? DType::i8 : shape.type);
   valid_keys(shape.keys, options);
   if (shape.queries == 0) return;
-  attention_forward_fp32(q, k, v, options, out, log_sum_exp, scratch);
+  const auto forward = in_bf16(shape, options) ? attention_forward_bf16 : attention_forward_fp32;
+  forward(q, k, v, options, out, log_sum_exp, scratch);
 }
 
 void attention_backward(ConstMatrix dout, ConstMatrix q, ConstMatrix k, ConstMatrix v, ConstMatrix out,
@@ -95,7 +103,8 @@ void attention_backward(ConstMatrix dout, ConstMatrix q, ConstMatrix k, ConstMat
   fill_zero(gradients.dk.slice(reached, shape.keys - reached));
   fill_zero(gradients.dv.slice(reached, shape.keys - reached));
   if (shape.queries == 0) return;
-  attention_backward_fp32(dout, q, k, v, out, log_sum_exp, options, gradients, scratch);
+  const auto backward = in_bf16(shape, options) ? attention_backward_bf16 : attention_backward_fp32;
+  backward(dout, q, k, v, out, log_sum_exp, options, gradients, scratch);
 }
 
 void attention_map(ConstMatrix q, ConstMatrix k, const AttentionOptions& options, TensorView<float> p) {

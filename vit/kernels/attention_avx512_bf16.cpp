@@ -1,0 +1,305 @@
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <cmath>
+#include <cstdint>
+
+#include "vit/kernels/attention_bf16.h"
+
+#if defined(__x86_64__)
+
+// All headers of others come before this line, so that none of their functions is compiled for this target.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12 on its own _mm512_undefined_ps
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")
+
+#include "vit/kernels/avx512_bf16_inl.h"
+
+namespace vit {
+namespace {
+
+// Scores are kept in base 2.
+constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+constexpr int64_t kTileQueries = Bf16Plan::kTileQueries;
+
+VIT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+VIT_INLINE VectorRows<const Pair> fixed(const VectorRows<Pair>& m) { return {m.data, m.stride}; }
+VIT_INLINE PairElements elements(const VectorRows<Pair>& m) { return {m.data, m.stride, 1}; }
+VIT_INLINE PairElements transposed(const VectorRows<Pair>& m) { return {m.data, 1, m.stride}; }
+/// Rows of bf16 that lie in the front half of rows of floats.
+VIT_INLINE PairElements front_halves(const VectorRows<float>& m) {
+  return {reinterpret_cast<const Pair*>(m.data), m.stride, 1};
+}
+
+/// A range of keys: the unit of the online softmax.
+struct KeyBlock {
+  int64_t index, begin, count;
+};
+template <class Body>
+VIT_INLINE void for_key_blocks(const Bf16Plan& plan, Body body) {
+  for (int64_t begin = 0, index = 0; begin < plan.keys; begin += plan.key_block, ++index)
+    body(KeyBlock{index, begin, smaller(plan.key_block, plan.keys - begin)});
+}
+
+VIT_INLINE VectorRows<Pair> block_of(Pair* packed, const Bf16Plan& plan, const KeyBlock& block) {
+  return {packed + block.index * plan.transposed_block(), plan.score_stride};
+}
+
+VIT_INLINE void pack_key_blocks(const Bf16Plan& plan, const Bf16Rows& from, Pair* to) {
+  for_key_blocks(plan,
+                 [&](const KeyBlock& b) { pack_transposed(from.slice(b.begin, b.count), block_of(to, plan, b)); });
+}
+
+/// -inf from the last key of the row to the next multiple of 32; returns the maximum.
+VIT_INLINE float mask_tail_and_max(int64_t keys, float* scores) {
+  const __m512 nothing = _mm512_set1_ps(-INFINITY);
+  const int64_t last = (keys - 1) / (2 * kLanes) * (2 * kLanes);
+  __m512 top0 = _mm512_mask_loadu_ps(nothing, first16(keys - last), scores + last);
+  __m512 top1 = _mm512_mask_loadu_ps(nothing, first16(keys - last - kLanes), scores + last + kLanes);
+  _mm512_storeu_ps(scores + last, top0);
+  _mm512_storeu_ps(scores + last + kLanes, top1);
+  for (int64_t c = 0; c < last; c += 2 * kLanes) {
+    top0 = _mm512_max_ps(top0, _mm512_loadu_ps(scores + c));
+    top1 = _mm512_max_ps(top1, _mm512_loadu_ps(scores + c + kLanes));
+  }
+  return _mm512_reduce_max_ps(_mm512_max_ps(top0, top1));
+}
+
+/// 2^(scale scores - shift) in bf16, at the front of the row; returns the sum. Whole groups of 32 keys.
+VIT_INLINE float exp2_and_sum(int64_t keys, float scale, float shift, float* scores) {
+  const __m512 factor = _mm512_set1_ps(scale), minus_shift = _mm512_set1_ps(-shift);
+  auto* narrow = reinterpret_cast<uint16_t*>(scores);
+  __m512 sum0 = _mm512_setzero_ps(), sum1 = _mm512_setzero_ps();
+  for (int64_t c = 0; c < keys; c += 2 * kLanes) {
+    const __m512 low = exp2_ps(_mm512_fmadd_ps(_mm512_loadu_ps(scores + c), factor, minus_shift));
+    const __m512 high = exp2_ps(_mm512_fmadd_ps(_mm512_loadu_ps(scores + c + kLanes), factor, minus_shift));
+    sum0 = _mm512_add_ps(sum0, low);
+    sum1 = _mm512_add_ps(sum1, high);
+    _mm512_storeu_si512(narrow + c, as_bits(_mm512_cvtne2ps_pbh(high, low)));
+  }
+  return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+}
+
+VIT_INLINE void scale_row(int64_t count, float factor, float* values) {
+  for (int64_t c = 0; c < count; c += kLanes)
+    _mm512_storeu_ps(values + c, _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_loadu_ps(values + c)));
+}
+
+/// Scores of a block of keys become weights 2^(scale (score - max)); the sums so far are rescaled to the new maxima.
+__attribute__((noinline)) void online_softmax(const Bf16Forward& call, int64_t queries, const KeyBlock& block,
+                                              VectorRows<float> scores) {
+  const float scale = kLog2E * call.scale;
+  for (int64_t i = 0; i < queries; ++i) {
+    float top = scale * mask_tail_and_max(block.count, scores.row(i));
+    float kept = 0;
+    if (block.index != 0) {
+      const float before = call.max[i];
+      top = before > top ? before : top;
+      kept = call.weight[i];
+      if (before != top) {
+        const float shrink = exp2f(before - top);
+        kept *= shrink;
+        scale_row(call.plan.head_size, shrink, call.sums + i * call.plan.head_stride);
+      }
+    }
+    call.max[i] = top;
+    call.weight[i] = kept + exp2_and_sum(block.count, scale, top, scores.row(i));
+  }
+}
+
+/// The results of the queries from `first`.
+VIT_INLINE void finish_forward(const Bf16Forward& call, int64_t first, int64_t queries) {
+  const int64_t size = call.plan.head_size;
+  for (int64_t i = 0; i < queries; ++i) {
+    const float* sums = call.sums + i * call.plan.head_stride;
+    if (call.out != nullptr)
+      store_row(sums, size, 1 / call.weight[i], call.out + (first + i) * call.out_stride);
+    else
+      store_row(sums, size, call.out_scale / call.weight[i], call.out_i8 + (first + i) * call.out_stride);
+    if (call.log_sum_exp != nullptr) call.log_sum_exp[first + i] = kLn2 * (call.max[i] + log2f(call.weight[i]));
+  }
+}
+
+}  // namespace
+
+void attention_forward_avx512_bf16(const Bf16Forward& call) {
+  const Bf16Plan& plan = call.plan;
+  const VectorRows<Pair> queries{call.queries, plan.head_stride / 2}, values{call.values, plan.head_stride};
+  const VectorRows<float> scores{call.scores, plan.score_stride}, sums{call.sums, plan.head_stride};
+  pack_key_blocks(plan, call.k, call.keys);
+  pack_row_pairs(call.v, values);
+  for (int64_t first = 0; first < plan.queries; first += kTileQueries) {
+    const int64_t count = smaller(kTileQueries, plan.queries - first);
+    pack_rows(call.q.slice(first, count), queries);
+    for_key_blocks(plan, [&](const KeyBlock& block) {
+      gemm(count, block.count, plan.head_pairs(), elements(queries), fixed(block_of(call.keys, plan, block)), false,
+           scores);
+      online_softmax(call, count, block, scores);
+      const VectorRows<const Pair> from{values.row(block.begin / 2), values.stride};
+      gemm(count, plan.head_size, (block.count + 1) / 2, front_halves(scores), from, block.index != 0, sums);
+    });
+    finish_forward(call, first, count);
+  }
+}
+
+namespace {
+
+VIT_INLINE float dot(const BFloat16* x, const BFloat16* y, int64_t count) {
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t c = 0; c < count; c += 2 * kLanes) {
+    const __mmask32 inside = first32(count - c);
+    sum = _mm512_dpbf16_ps(sum, as_bf16(_mm512_maskz_loadu_epi16(inside, x + c)),
+                           as_bf16(_mm512_maskz_loadu_epi16(inside, y + c)));
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+/// 32 probabilities of a query, and the gradient of its scores, as bf16.
+struct ScoreGradient {
+  __m512i p, dscores;
+};
+
+/// What a row of the softmax gradient needs; scores are in base 2.
+struct GradientRow {
+  float *scores, *dscores;  // dscores has dout v^T; its front half becomes the gradient in bf16
+  __m512 score_scale, minus_shift, scale, minus_delta;
+
+  VIT_INLINE ScoreGradient at(int64_t c, __mmask32 inside) const {
+    const __m512 p0 = probability(c), p1 = probability(c + kLanes);
+    const __m512 d0 = _mm512_mul_ps(p0, centred(c)), d1 = _mm512_mul_ps(p1, centred(c + kLanes));
+    return {_mm512_maskz_mov_epi16(inside, as_bits(_mm512_cvtne2ps_pbh(p1, p0))),
+            _mm512_maskz_mov_epi16(inside, as_bits(_mm512_cvtne2ps_pbh(d1, d0)))};
+  }
+  VIT_INLINE void keep(int64_t c, __m512i gradient) const {
+    _mm512_storeu_si512(reinterpret_cast<uint16_t*>(dscores) + c, gradient);
+  }
+
+ private:
+  VIT_INLINE __m512 probability(int64_t c) const {
+    return exp2_ps(_mm512_fmadd_ps(_mm512_loadu_ps(scores + c), score_scale, minus_shift));
+  }
+  VIT_INLINE __m512 centred(int64_t c) const {
+    return _mm512_fmadd_ps(_mm512_loadu_ps(dscores + c), scale, minus_delta);
+  }
+};
+
+/// A tile of queries of a block; scores and dscores as the products left them.
+struct GradientTile {
+  int64_t queries, keys;
+  VectorRows<float> scores, dscores;
+  const float *log2_sum_exp, *delta;
+  float scale;
+  VectorRows<Pair> probabilities, dscores_of_queries;
+
+  VIT_INLINE GradientRow row(int64_t i) const {
+    return {scores.row(i),
+            dscores.row(i),
+            _mm512_set1_ps(kLog2E * scale),
+            _mm512_set1_ps(-log2_sum_exp[i]),
+            _mm512_set1_ps(scale),
+            _mm512_set1_ps(-delta[i])};
+  }
+};
+
+/// The probabilities as pairs of queries, and the gradient of the scores both so and as pairs of keys.
+__attribute__((noinline)) void softmax_gradient(const GradientTile& tile) {
+  for (int64_t i = 0; i < tile.queries; i += 2) {
+    const bool two = i + 1 < tile.queries;
+    const GradientRow row0 = tile.row(i), row1 = tile.row(two ? i + 1 : i);
+    Pair* p = tile.probabilities.row(i / 2);
+    Pair* dscores = tile.dscores_of_queries.row(i / 2);
+    for (int64_t c = 0; c < tile.keys; c += 2 * kLanes) {
+      const __mmask32 inside = first32(tile.keys - c);
+      const ScoreGradient first = row0.at(c, inside), second = row1.at(c, two ? inside : 0);
+      row0.keep(c, first.dscores);
+      if (two) row1.keep(c, second.dscores);
+      const RowPairs p_pairs = pairs_of(first.p, second.p), d_pairs = pairs_of(first.dscores, second.dscores);
+      _mm512_storeu_si512(p + c, p_pairs.low);
+      _mm512_storeu_si512(p + c + kLanes, p_pairs.high);
+      _mm512_storeu_si512(dscores + c, d_pairs.low);
+      _mm512_storeu_si512(dscores + c + kLanes, d_pairs.high);
+    }
+  }
+}
+
+/// The queries of a block in all the forms that the products need.
+VIT_INLINE void pack_queries(const Bf16Backward& call, int64_t first, int64_t count) {
+  const int64_t stride = call.plan.head_stride;
+  const Bf16Rows q = call.q.slice(first, count), dout = call.dout.slice(first, count);
+  pack_rows(q, {call.queries, stride / 2});
+  pack_rows(dout, {call.dout_rows, stride / 2});
+  pack_row_pairs(q, {call.query_pairs, stride});
+  pack_row_pairs(dout, {call.dout_pairs, stride});
+  for (int64_t i = 0; i < count; ++i) {
+    call.log2_sum_exp[i] = kLog2E * call.log_sum_exp[first + i];
+    call.delta[i] = call.scale * dot(dout.row(i), call.out.row(first + i), call.plan.head_size);
+  }
+}
+
+/// A block of queries against a block of keys; `add` tells whether dkeys and dvalues hold sums already.
+VIT_INLINE void backward_block(const Bf16Backward& call, int64_t queries, const KeyBlock& block, bool add) {
+  const Bf16Plan& plan = call.plan;
+  const int64_t stride = plan.head_stride, size = plan.head_size;
+  const VectorRows<float> scores{call.scores, plan.score_stride}, dscores{call.dscores, plan.score_stride};
+  const VectorRows<Pair> p{call.probabilities, plan.score_stride}, ds{call.dscores_of_queries, plan.score_stride};
+  for (int64_t tile = 0; tile < queries; tile += kTileQueries) {
+    const int64_t count = smaller(kTileQueries, queries - tile);
+    const int64_t row = tile * (stride / 2);
+    gemm(count, block.count, plan.head_pairs(), {call.queries + row, stride / 2, 1},
+         fixed(block_of(call.keys_transposed, plan, block)), false, scores);
+    gemm(count, block.count, plan.head_pairs(), {call.dout_rows + row, stride / 2, 1},
+         fixed(block_of(call.values_transposed, plan, block)), false, dscores);
+    softmax_gradient({count,
+                      block.count,
+                      scores,
+                      dscores,
+                      call.log2_sum_exp + tile,
+                      call.delta + tile,
+                      call.scale,
+                      {p.row(tile / 2), p.stride},
+                      {ds.row(tile / 2), ds.stride}});
+    gemm(count, size, (block.count + 1) / 2, front_halves(dscores), {call.keys + block.begin / 2 * stride, stride},
+         block.index != 0, {call.dqueries + tile * stride, stride});
+  }
+  const int64_t depth = (queries + 1) / 2;
+  gemm(block.count, size, depth, transposed(p), {call.dout_pairs, stride}, add,
+       {call.dvalues + block.begin * stride, stride});
+  gemm(block.count, size, depth, transposed(ds), {call.query_pairs, stride}, add,
+       {call.dkeys + block.begin * stride, stride});
+}
+
+VIT_INLINE void store_rows(const float* from, int64_t from_stride, int64_t rows, int64_t cols, BFloat16* to,
+                           int64_t to_stride) {
+  for (int64_t r = 0; r < rows; ++r) store_row(from + r * from_stride, cols, 1, to + r * to_stride);
+}
+
+}  // namespace
+
+void attention_backward_avx512_bf16(const Bf16Backward& call) {
+  const Bf16Plan& plan = call.plan;
+  const int64_t stride = plan.head_stride, size = plan.head_size;
+  pack_key_blocks(plan, call.k, call.keys_transposed);
+  pack_key_blocks(plan, call.v, call.values_transposed);
+  pack_row_pairs(call.k, {call.keys, stride});
+  for (int64_t first = 0; first < plan.queries; first += Bf16Plan::kMaxQueryBlock) {
+    const int64_t count = smaller(Bf16Plan::kMaxQueryBlock, plan.queries - first);
+    pack_queries(call, first, count);
+    for_key_blocks(plan, [&](const KeyBlock& block) { backward_block(call, count, block, first != 0); });
+    store_rows(call.dqueries, stride, count, size, call.dq + first * call.dq_stride, call.dq_stride);
+  }
+  store_rows(call.dkeys, stride, plan.keys, size, call.dk, call.dk_stride);
+  store_rows(call.dvalues, stride, plan.keys, size, call.dv, call.dv_stride);
+}
+
+}  // namespace vit
+
+#else
+
+namespace vit {
+
+void attention_forward_avx512_bf16(const Bf16Forward&) {}
+void attention_backward_avx512_bf16(const Bf16Backward&) {}
+
+}  // namespace vit
+
+#endif  // __x86_64__
