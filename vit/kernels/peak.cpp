@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "vit/kernels/isa.h"
+#include "vit/kernels/peak_bf16.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vit {
@@ -52,7 +53,17 @@ namespace vit {
 
 HWY_EXPORT(MultiplyAdd);
 
-double measured_peak_gflops() {
+namespace {
+
+double multiply_add(DType dtype, int64_t rounds, float* sink) {
+  if (dtype == DType::bf16 && active_isa() >= Isa::avx512_bf16) return dot_bf16(rounds, sink);
+  if (dtype == DType::i8 && active_isa() >= Isa::avx512_bf16) return dot_int8(rounds, sink);
+  return VIT_DISPATCH(MultiplyAdd)(rounds, sink);
+}
+
+}  // namespace
+
+double measured_peak_gflops(DType dtype) {
   using Clock = std::chrono::steady_clock;
   constexpr int64_t kRounds = 100000;  // about a quarter of a millisecond
   volatile float kept = 0;
@@ -60,7 +71,7 @@ double measured_peak_gflops() {
   const auto end = Clock::now() + std::chrono::milliseconds(20);
   for (auto begin = Clock::now(); begin < end;) {
     float sink = 0;
-    const double flops = VIT_DISPATCH(MultiplyAdd)(kRounds, &sink);
+    const double flops = multiply_add(dtype, kRounds, &sink);
     const auto now = Clock::now();
     kept = sink;
     best = std::max(best, flops / std::chrono::duration<double, std::nano>(now - begin).count());

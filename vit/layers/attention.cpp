@@ -102,6 +102,7 @@ void Attention::project(ConstMatrix x, int64_t first, const Shard& in, Matrix qk
 
 void Attention::attend(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp,
                        float* kernel_scratch) const {
+  const ProfileScope profile("attention", attention_flops(out));
   for_each_head(out, [&](int64_t b, int64_t h) {
     const int64_t image = b * out.tokens, own = out.own();
     const int64_t query = options_.class_row ? b : image + out.first_token;
@@ -128,6 +129,22 @@ void Attention::forward_train(ConstMatrix x, const Shard& in, const Shard& out, 
   dropout_rows(out, y, out.regularization.dropout, options_.dropout_site + 1);
 }
 
+void Attention::attend_backward(ConstMatrix qkv, ConstMatrix heads, ConstMatrix dheads, const float* log_sum_exp,
+                                const Shard& in, const Shard& out, Matrix dqkv, float* kernel_scratch) const {
+  const ProfileScope profile("attention backward", 2.5 * attention_flops(out));
+  for_each_head(out, [&](int64_t b, int64_t h) {
+    const int64_t image = b * in.tokens, own = out.own();
+    const auto part = [&](auto m, int64_t third) {
+      if (third > 0) return head(m, image, in.tokens, third, h);
+      return head(m, options_.class_row ? b : image, own, 0, h);
+    };
+    const auto of_heads = [&](ConstMatrix m) { return m.slice(b * own, own).columns(h * head_size_, head_size_); };
+    attention_backward(of_heads(dheads), part(qkv, 0), part(qkv, 1), part(qkv, 2), of_heads(heads),
+                       log_sum_exp + (b * options_.heads + h) * own, head_options(out, b, h),
+                       {part(dqkv, 0), part(dqkv, 1), part(dqkv, 2)}, kernel_scratch);
+  });
+}
+
 void Attention::backward(TensorView<float> dy, ConstMatrix x, const Saved& saved, const Shard& in, const Shard& out,
                          const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const {
   const Matrix qkv = saved.qkv.slice(0, in.rows());
@@ -136,17 +153,7 @@ void Attention::backward(TensorView<float> dy, ConstMatrix x, const Saved& saved
   const Matrix dheads = scratch.heads.slice(0, out.rows());
   dropout_rows(out, dy, out.regularization.dropout, options_.dropout_site + 1);
   proj_.backward(for_product(dy, scratch.dy), heads, out, gradients, dheads);
-  for_each_head(out, [&](int64_t b, int64_t h) {
-    const int64_t image = b * in.tokens, own = out.own();
-    const auto part = [&](auto m, int64_t third) {
-      if (third > 0) return head(m, image, in.tokens, third, h);
-      return head(m, options_.class_row ? b : image, own, 0, h);
-    };
-    const auto of_heads = [&](Matrix m) { return m.slice(b * own, own).columns(h * head_size_, head_size_); };
-    attention_backward(of_heads(dheads), part(qkv, 0), part(qkv, 1), part(qkv, 2), of_heads(heads),
-                       saved.log_sum_exp[b * options_.heads + h].data(), head_options(out, b, h),
-                       {part(dqkv, 0), part(dqkv, 1), part(dqkv, 2)}, scratch.kernel.data());
-  });
+  attend_backward(qkv, heads, dheads, saved.log_sum_exp.data(), in, out, dqkv, scratch.kernel.data());
   if (!options_.class_row) return qkv_.backward(dqkv, x, in, gradients, dx);
   key_value_->backward(key_values(dqkv), x, in, gradients, dx);
   const Matrix asking = scratch.asking.slice(0, in.images);

@@ -81,6 +81,11 @@ class Attention {
   template <class Body>
   void for_each_head(const Shard& shard, Body body) const;
   void attend(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp, float* kernel_scratch) const;
+  void attend_backward(ConstMatrix qkv, ConstMatrix heads, ConstMatrix dheads, const float* log_sum_exp,
+                       const Shard& in, const Shard& out, Matrix dqkv, float* kernel_scratch) const;
+  double attention_flops(const Shard& out) const {
+    return 4.0 * static_cast<double>(out.rows() * out.tokens * options_.width);
+  }
 
   Options options_;
   int64_t head_size_;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "vit/core/profile.h"
 #include "vit/core/turnstile.h"
 #include "vit/kernels/elementwise.h"
 #include "vit/layers/parameter.h"
@@ -73,7 +74,10 @@ class Gradients {
   /// Runs add() when it is this shard's turn at the section.
   template <class Add>
   void in_turn(int section, const Shard& shard, Add add) const {
-    gates_->enter(section, shard.index);
+    {
+      const ProfileScope profile("waiting for the turn");
+      gates_->enter(section, shard.index);
+    }
     add();
     gates_->leave(section, shard.index);
   }

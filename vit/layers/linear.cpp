@@ -1,5 +1,7 @@
 #include "vit/layers/linear.h"
 
+#include "vit/core/profile.h"
+
 namespace vit {
 namespace {
 
@@ -10,10 +12,16 @@ AlignedBuffer<float> scaled(const float* values, int64_t out, int64_t in, const 
   return result;
 }
 
+std::string last_word(const std::string& name) { return name.substr(name.rfind('.') + 1); }
+
 }  // namespace
 
 Linear::Linear(Registry& registry, const std::string& name, int64_t in, int64_t out, const LinearOptions& options)
-    : in_(in), out_(out), section_(registry.section()) {
+    : forward_label_(last_word(name)),
+      backward_label_(forward_label_ + " backward"),
+      in_(in),
+      out_(out),
+      section_(registry.section()) {
   const std::vector<int64_t> shape =
       options.weight_shape.empty() ? std::vector<int64_t>{out, in} : options.weight_shape;
   weight_ = registry.parameter(name + ".weight", shape, true);
@@ -21,7 +29,9 @@ Linear::Linear(Registry& registry, const std::string& name, int64_t in, int64_t 
 }
 
 Linear::Linear(Registry& registry, const Linear& whole, int64_t first, int64_t outputs)
-    : in_(whole.in_),
+    : forward_label_(whole.forward_label_),
+      backward_label_(whole.backward_label_),
+      in_(whole.in_),
       out_(outputs),
       first_(first),
       weight_(whole.weight_),
@@ -49,9 +59,13 @@ void Linear::pack(const Packing& packing, const float* output_scale) {
   if (packing.training) backward_.pack(matrix, PackedWeight::Use::backward_data, {.type = type_});
 }
 
-void Linear::forward(ConstMatrix x, Matrix y, bool accumulate) const { forward_.multiply(x, y, accumulate); }
+void Linear::forward(ConstMatrix x, Matrix y, bool accumulate) const {
+  const ProfileScope profile(forward_label_, flops(x.rows()));
+  forward_.multiply(x, y, accumulate);
+}
 
 void Linear::backward(ConstMatrix dy, ConstMatrix x, const Shard& shard, const Gradients& gradients, Matrix dx) const {
+  const ProfileScope profile(backward_label_, flops(x.rows()) * (dx ? 2 : 1));
   gradients.in_turn(section_, shard, [&] {
     const TensorView<float> dw(gradients.at(weight_) + first_ * in_, {out_, in_});
     gemm(dy, x, dw, {.transpose_a = true, .accumulate = true});

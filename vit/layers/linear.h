@@ -34,6 +34,9 @@ class Linear {
   void backward(ConstMatrix dy, ConstMatrix x, const Shard& shard, const Gradients& gradients, Matrix dx) const;
 
  private:
+  double flops(int64_t rows) const { return 2.0 * static_cast<double>(rows * in_ * out_); }
+
+  std::string forward_label_, backward_label_;  // in a profile: the last word of the name
   int64_t in_;
   int64_t out_;
   int64_t first_ = 0;  // output of the parameters that is output 0 here

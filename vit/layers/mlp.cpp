@@ -33,7 +33,10 @@ void Mlp::forward_add(ConstMatrix x, const Scratch& scratch, TensorView<float> y
   const Matrix hidden = scratch.hidden.slice(0, x.rows());
   const Matrix activated = fc2_.type() == DType::i8 ? scratch.activated.slice(0, x.rows()) : hidden;
   fc1_.forward(x, hidden);
-  gelu_forward(hidden, options_.activation, activated, 1 / fc2_.input_scale());
+  {
+    const ProfileScope profile("gelu");
+    gelu_forward(hidden, options_.activation, activated, 1 / fc2_.input_scale());
+  }
   fc2_.forward(activated, y, true);
 }
 
@@ -41,7 +44,10 @@ void Mlp::forward_train(ConstMatrix x, const Shard& shard, const Saved& saved, T
   const Matrix hidden = saved.hidden.slice(0, shard.rows());
   const Matrix activated = saved.activated.slice(0, shard.rows());
   fc1_.forward(x, hidden);
-  gelu_forward(hidden, options_.activation, activated);
+  {
+    const ProfileScope profile("gelu");
+    gelu_forward(hidden, options_.activation, activated);
+  }
   dropout_rows(shard, activated, shard.regularization.dropout, options_.dropout_site);
   fc2_.forward(activated, y);
   dropout_rows(shard, y, shard.regularization.dropout, options_.dropout_site + 1);
@@ -55,7 +61,10 @@ void Mlp::backward(TensorView<float> dy, ConstMatrix x, const Saved& saved, cons
   dropout_rows(shard, dy, shard.regularization.dropout, options_.dropout_site + 1);
   fc2_.backward(for_product(dy, scratch.dy), activated, shard, gradients, dhidden);
   dropout_rows(shard, dhidden, shard.regularization.dropout, options_.dropout_site);
-  gelu_backward(dhidden, hidden, options_.activation, dhidden);
+  {
+    const ProfileScope profile("gelu backward");
+    gelu_backward(dhidden, hidden, options_.activation, dhidden);
+  }
   fc1_.backward(dhidden, x, shard, gradients, dx);
 }
 

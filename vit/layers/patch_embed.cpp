@@ -57,6 +57,7 @@ PatchEmbed::Scratch PatchEmbed::plan_scratch(Arena& arena, int64_t images, bool 
 
 void PatchEmbed::forward(TensorView<const float> patches, const Shard& shard, const Scratch& scratch,
                          TensorView<float> x) const {
+  const ProfileScope profile("embedding");
   const int64_t own = shard.own();
   const int64_t skipped = std::max<int64_t>(prefix_ - shard.first_token, 0);  // own tokens that are no patches
   const int64_t first = shard.first_token + skipped - prefix_, count = own - skipped;

@@ -22,6 +22,7 @@ Residual::Saved Residual::plan(Arena& arena, int64_t rows) const {
 
 void Residual::forward_train(TensorView<const float> x, const Shard& shard, const Saved& saved,
                              TensorView<float> y) const {
+  const ProfileScope profile("residual");
   if (layer_scale()) {
     std::copy_n(y.data(), y.size(), saved.branch.data());
     scale_columns(y, gamma(), y);

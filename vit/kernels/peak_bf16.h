@@ -1,0 +1,13 @@
+// Multiply-adds in registers with the instructions that Highway has no names for.
+#pragma once
+
+#include <cstdint>
+
+namespace vit {
+
+/// Operations done (two a multiply-add) by chains of bf16 or int8 dot products; `sink` keeps the result alive. Only
+/// for processors with AVX512_BF16, or AVX512_VNNI.
+double dot_bf16(int64_t rounds, float* sink);
+double dot_int8(int64_t rounds, float* sink);
+
+}  // namespace vit
