@@ -24,11 +24,10 @@ constexpr int64_t kTileQueries = Bf16Plan::kTileQueries;
 
 VIT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 VIT_INLINE VectorRows<const Pair> fixed(const VectorRows<Pair>& m) { return {m.data, m.stride}; }
-VIT_INLINE PairElements elements(const VectorRows<Pair>& m) { return {m.data, m.stride, 1}; }
 VIT_INLINE PairElements transposed(const VectorRows<Pair>& m) { return {m.data, 1, m.stride}; }
 /// Rows of bf16 that lie in the front half of rows of floats.
 VIT_INLINE PairElements front_halves(const VectorRows<float>& m) {
-  return {reinterpret_cast<const Pair*>(m.data), m.stride, 1};
+  return {reinterpret_cast<const AnyPair*>(m.data), m.stride, 1};
 }
 
 /// A range of keys: the unit of the online softmax.
@@ -41,43 +40,82 @@ VIT_INLINE void for_key_blocks(const Bf16Plan& plan, Body body) {
     body(KeyBlock{index, begin, smaller(plan.key_block, plan.keys - begin)});
 }
 
-VIT_INLINE VectorRows<Pair> block_of(Pair* packed, const Bf16Plan& plan, const KeyBlock& block) {
-  return {packed + block.index * plan.transposed_block(), plan.score_stride};
-}
+/// Keys (or values) as the right factor of the scores.
+struct ScoreFactor {
+  Bf16Rows rows;  // [Nk, K]
+  Pair* turned;   // transposed, block by block
 
-VIT_INLINE void pack_key_blocks(const Bf16Plan& plan, const Bf16Rows& from, Pair* to) {
-  for_key_blocks(plan,
-                 [&](const KeyBlock& b) { pack_transposed(from.slice(b.begin, b.count), block_of(to, plan, b)); });
-}
-
-/// -inf from the last key of the row to the next multiple of 32; returns the maximum.
-VIT_INLINE float mask_tail_and_max(int64_t keys, float* scores) {
-  const __m512 nothing = _mm512_set1_ps(-INFINITY);
-  const int64_t last = (keys - 1) / (2 * kLanes) * (2 * kLanes);
-  __m512 top0 = _mm512_mask_loadu_ps(nothing, first16(keys - last), scores + last);
-  __m512 top1 = _mm512_mask_loadu_ps(nothing, first16(keys - last - kLanes), scores + last + kLanes);
-  _mm512_storeu_ps(scores + last, top0);
-  _mm512_storeu_ps(scores + last + kLanes, top1);
-  for (int64_t c = 0; c < last; c += 2 * kLanes) {
-    top0 = _mm512_max_ps(top0, _mm512_loadu_ps(scores + c));
-    top1 = _mm512_max_ps(top1, _mm512_loadu_ps(scores + c + kLanes));
+  VIT_INLINE void pack(const Bf16Plan& plan) const {
+    for_key_blocks(plan, [&](const KeyBlock& block) {
+      pack_transposed(rows.slice(block.begin, block.count - by_dots(plan, block)), block_of(plan, block));
+    });
   }
-  return _mm512_reduce_max_ps(_mm512_max_ps(top0, top1));
+
+  /// scores [queries, keys of the block] = x rows^T, x as pairs along the rows.
+  VIT_INLINE void multiply(const Bf16Plan& plan, const KeyBlock& block, int64_t queries, VectorRows<const Pair> x,
+                           VectorRows<float> scores) const {
+    const int64_t dots = by_dots(plan, block), whole = block.count - dots;
+    gemm(queries, whole, plan.head_pairs(), {x.data, x.stride, 1}, fixed(block_of(plan, block)), false, scores);
+    if (dots > 0) dot_products(queries, x, rows.slice(block.begin + whole, dots), {scores.data + whole, scores.stride});
+  }
+
+ private:
+  VIT_INLINE VectorRows<Pair> block_of(const Bf16Plan& plan, const KeyBlock& block) const {
+    return {turned + block.index * plan.transposed_block(), plan.score_stride};
+  }
+
+  /// How many keys at the end of a block are left to dot products along the head: a class token makes one key more than
+  /// whole vectors, and a vector for it alone would cost as much as one that is full.
+  VIT_INLINE static int64_t by_dots(const Bf16Plan& plan, const KeyBlock& block) {
+    const int64_t rest = block.count % kLanes, cost = plan.head_stride / (2 * kLanes) + 4;  // of a dot, in products
+    return rest * cost < plan.head_pairs() ? rest : 0;
+  }
+};
+
+/// The maxima of four rows; lanes after the last key become -inf in memory.
+VIT_INLINE Four mask_tail_and_max(int64_t keys, VectorRows<float> scores) {
+  const int64_t last = (keys - 1) / kLanes * kLanes;
+  const __mmask16 inside = first16(keys - last);
+  __m512 top[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    top[r] = _mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), inside, scores.row(r) + last);
+    _mm512_storeu_ps(scores.row(r) + last, top[r]);
+  }
+  for (int64_t c = 0; c < last; c += kLanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) top[r] = _mm512_max_ps(top[r], _mm512_loadu_ps(scores.row(r) + c));
+  return join(top, MaxOf());
 }
 
-/// 2^(scale scores - shift) in bf16, at the front of the row; returns the sum. Whole groups of 32 keys.
-VIT_INLINE float exp2_and_sum(int64_t keys, float scale, float shift, float* scores) {
-  const __m512 factor = _mm512_set1_ps(scale), minus_shift = _mm512_set1_ps(-shift);
-  auto* narrow = reinterpret_cast<uint16_t*>(scores);
-  __m512 sum0 = _mm512_setzero_ps(), sum1 = _mm512_setzero_ps();
-  for (int64_t c = 0; c < keys; c += 2 * kLanes) {
-    const __m512 low = exp2_ps(_mm512_fmadd_ps(_mm512_loadu_ps(scores + c), factor, minus_shift));
-    const __m512 high = exp2_ps(_mm512_fmadd_ps(_mm512_loadu_ps(scores + c + kLanes), factor, minus_shift));
-    sum0 = _mm512_add_ps(sum0, low);
-    sum1 = _mm512_add_ps(sum1, high);
-    _mm512_storeu_si512(narrow + c, as_bits(_mm512_cvtne2ps_pbh(high, low)));
+/// 2^(scale scores - shift) in four rows, as bf16 at the front of each; returns the sums.
+VIT_INLINE Four exp2_and_sum(int64_t keys, float scale, const Four& shift, VectorRows<float> scores) {
+  const __m512 factor = _mm512_set1_ps(scale);
+  __m512 sum[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    const __m512 minus_shift = _mm512_set1_ps(-shift.row[r]);
+    float* row = scores.row(r);
+    auto* narrow = reinterpret_cast<BFloat16*>(row);
+    const auto weight = [&](int64_t c) {
+      return exp2_ps(_mm512_fmadd_ps(_mm512_loadu_ps(row + c), factor, minus_shift));
+    };
+    __m512 sum0 = _mm512_setzero_ps(), sum1 = _mm512_setzero_ps();
+    int64_t c = 0;
+    for (; c + kLanes < keys; c += 2 * kLanes) {
+      const __m512 low = weight(c), high = weight(c + kLanes);
+      sum0 = _mm512_add_ps(sum0, low);
+      sum1 = _mm512_add_ps(sum1, high);
+      _mm512_storeu_si512(narrow + c, as_bits(_mm512_cvtne2ps_pbh(high, low)));
+    }
+    if (c < keys) {
+      const __m512 low = weight(c);
+      sum0 = _mm512_add_ps(sum0, low);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(narrow + c), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(low)));
+    }
+    sum[r] = _mm512_add_ps(sum0, sum1);
   }
-  return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+  return join(sum, SumOf());
 }
 
 VIT_INLINE void scale_row(int64_t count, float factor, float* values) {
@@ -86,24 +124,28 @@ VIT_INLINE void scale_row(int64_t count, float factor, float* values) {
 }
 
 /// Scores of a block of keys become weights 2^(scale (score - max)); the sums so far are rescaled to the new maxima.
+/// Works on whole groups of four queries, what the last ones hold does not matter.
 __attribute__((noinline)) void online_softmax(const Bf16Forward& call, int64_t queries, const KeyBlock& block,
                                               VectorRows<float> scores) {
   const float scale = kLog2E * call.scale;
-  for (int64_t i = 0; i < queries; ++i) {
-    float top = scale * mask_tail_and_max(block.count, scores.row(i));
-    float kept = 0;
-    if (block.index != 0) {
-      const float before = call.max[i];
-      top = before > top ? before : top;
-      kept = call.weight[i];
-      if (before != top) {
-        const float shrink = exp2f(before - top);
-        kept *= shrink;
-        scale_row(call.plan.head_size, shrink, call.sums + i * call.plan.head_stride);
-      }
+  for (int64_t i = 0; i < queries; i += 4) {
+    const VectorRows<float> four{scores.row(i), scores.stride};
+    Four top = mask_tail_and_max(block.count, four);
+    float kept[4] = {};
+    for (int r = 0; r < 4; ++r) {
+      top.row[r] *= scale;
+      if (block.index == 0) continue;
+      const float before = call.max[i + r];
+      if (before > top.row[r]) top.row[r] = before;
+      const float shrink = exp2f(before - top.row[r]);
+      kept[r] = call.weight[i + r] * shrink;
+      if (shrink != 1) scale_row(call.plan.head_size, shrink, call.sums + (i + r) * call.plan.head_stride);
     }
-    call.max[i] = top;
-    call.weight[i] = kept + exp2_and_sum(block.count, scale, top, scores.row(i));
+    const Four sum = exp2_and_sum(block.count, scale, top, four);
+    for (int r = 0; r < 4; ++r) {
+      call.max[i + r] = top.row[r];
+      call.weight[i + r] = kept[r] + sum.row[r];
+    }
   }
 }
 
@@ -126,14 +168,14 @@ void attention_forward_avx512_bf16(const Bf16Forward& call) {
   const Bf16Plan& plan = call.plan;
   const VectorRows<Pair> queries{call.queries, plan.head_stride / 2}, values{call.values, plan.head_stride};
   const VectorRows<float> scores{call.scores, plan.score_stride}, sums{call.sums, plan.head_stride};
-  pack_key_blocks(plan, call.k, call.keys);
+  const ScoreFactor keys{call.k, call.keys};
+  keys.pack(plan);
   pack_row_pairs(call.v, values);
   for (int64_t first = 0; first < plan.queries; first += kTileQueries) {
     const int64_t count = smaller(kTileQueries, plan.queries - first);
     pack_rows(call.q.slice(first, count), queries);
     for_key_blocks(plan, [&](const KeyBlock& block) {
-      gemm(count, block.count, plan.head_pairs(), elements(queries), fixed(block_of(call.keys, plan, block)), false,
-           scores);
+      keys.multiply(plan, block, count, fixed(queries), scores);
       online_softmax(call, count, block, scores);
       const VectorRows<const Pair> from{values.row(block.begin / 2), values.stride};
       gemm(count, plan.head_size, (block.count + 1) / 2, front_halves(scores), from, block.index != 0, sums);
@@ -244,11 +286,11 @@ VIT_INLINE void backward_block(const Bf16Backward& call, int64_t queries, const 
   const VectorRows<Pair> p{call.probabilities, plan.score_stride}, ds{call.dscores_of_queries, plan.score_stride};
   for (int64_t tile = 0; tile < queries; tile += kTileQueries) {
     const int64_t count = smaller(kTileQueries, queries - tile);
-    const int64_t row = tile * (stride / 2);
-    gemm(count, block.count, plan.head_pairs(), {call.queries + row, stride / 2, 1},
-         fixed(block_of(call.keys_transposed, plan, block)), false, scores);
-    gemm(count, block.count, plan.head_pairs(), {call.dout_rows + row, stride / 2, 1},
-         fixed(block_of(call.values_transposed, plan, block)), false, dscores);
+    const auto rows_of = [&](const Pair* packed) {
+      return VectorRows<const Pair>{packed + tile * (stride / 2), stride / 2};
+    };
+    ScoreFactor{call.k, call.keys_transposed}.multiply(plan, block, count, rows_of(call.queries), scores);
+    ScoreFactor{call.v, call.values_transposed}.multiply(plan, block, count, rows_of(call.dout_rows), dscores);
     softmax_gradient({count,
                       block.count,
                       scores,
@@ -278,8 +320,8 @@ VIT_INLINE void store_rows(const float* from, int64_t from_stride, int64_t rows,
 void attention_backward_avx512_bf16(const Bf16Backward& call) {
   const Bf16Plan& plan = call.plan;
   const int64_t stride = plan.head_stride, size = plan.head_size;
-  pack_key_blocks(plan, call.k, call.keys_transposed);
-  pack_key_blocks(plan, call.v, call.values_transposed);
+  ScoreFactor{call.k, call.keys_transposed}.pack(plan);
+  ScoreFactor{call.v, call.values_transposed}.pack(plan);
   pack_row_pairs(call.k, {call.keys, stride});
   for (int64_t first = 0; first < plan.queries; first += Bf16Plan::kMaxQueryBlock) {
     const int64_t count = smaller(Bf16Plan::kMaxQueryBlock, plan.queries - first);

@@ -30,9 +30,12 @@ VIT_INLINE __mmask32 first32(int64_t count) {
 
 using Pair = Bf16Pair;  // one lane of an operand of vdpbf16ps
 
+/// The same where vectors of another type were stored.
+using AnyPair [[gnu::may_alias]] = Pair;
+
 /// The left factor of a product: single pairs at any strides.
 struct PairElements {
-  const Pair* data;
+  const AnyPair* data;
   int64_t row_stride;
   int64_t depth_stride;
 };
@@ -55,7 +58,7 @@ VIT_INLINE void tile(int64_t depth, const PairElements& a, VectorRows<const Pair
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sum[r][v] = add ? _mm512_loadu_ps(c.row(r) + v * kLanes) : _mm512_setzero_ps();
 
-  const Pair* left = a.data;
+  const AnyPair* left = a.data;
   const Pair* right = b.data;
   for (int64_t k = 0; k < depth; ++k, left += a.depth_stride, right += b.stride) {
     __m512bh across[kVectors];
@@ -203,6 +206,51 @@ __attribute__((noinline)) void pack_transposed(const Bf16Rows& from, VectorRows<
 #pragma GCC unroll 16
       for (int i = 0; i < 16; ++i)
         if (i < pairs) _mm512_storeu_si512(to.row(c / 2 + i) + r, block[i]);
+    }
+}
+
+/// One number of each of four rows.
+struct Four {
+  alignas(16) float row[4];
+};
+struct MaxOf {
+  VIT_INLINE __m512 operator()(__m512 a, __m512 b) const { return _mm512_max_ps(a, b); }
+  VIT_INLINE __m128 operator()(__m128 a, __m128 b) const { return _mm_max_ps(a, b); }
+};
+struct SumOf {
+  VIT_INLINE __m512 operator()(__m512 a, __m512 b) const { return _mm512_add_ps(a, b); }
+  VIT_INLINE __m128 operator()(__m128 a, __m128 b) const { return _mm_add_ps(a, b); }
+};
+
+/// The op over all lanes of each of the four vectors.
+template <class Op>
+VIT_INLINE Four join(const __m512 (&rows)[4], Op op) {
+  const __m512 low = op(_mm512_unpacklo_ps(rows[0], rows[1]), _mm512_unpackhi_ps(rows[0], rows[1]));
+  const __m512 high = op(_mm512_unpacklo_ps(rows[2], rows[3]), _mm512_unpackhi_ps(rows[2], rows[3]));
+  const __m512d rows01 = _mm512_castps_pd(low), rows23 = _mm512_castps_pd(high);
+  const __m512 all =
+      op(_mm512_castpd_ps(_mm512_unpacklo_pd(rows01, rows23)), _mm512_castpd_ps(_mm512_unpackhi_pd(rows01, rows23)));
+  Four result;
+  _mm_store_ps(result.row, op(op(_mm512_castps512_ps128(all), _mm512_extractf32x4_ps(all, 1)),
+                              op(_mm512_extractf32x4_ps(all, 2), _mm512_extractf32x4_ps(all, 3))));
+  return result;
+}
+
+/// to [rows, m.rows] = a m^T; a has the pairs of its rows one after the other, zeros up to whole vectors. There is room
+/// for whole groups of four rows.
+__attribute__((noinline)) void dot_products(int64_t rows, VectorRows<const Pair> a, const Bf16Rows& m,
+                                            VectorRows<float> to) {
+  for (int64_t r = 0; r < rows; r += 4)
+    for (int64_t j = 0; j < m.rows; ++j) {
+      __m512 sum[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+      for (int64_t c = 0; c < m.cols; c += 2 * kLanes) {
+        const __m512bh along = as_bf16(load_row(m, j, c));
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i)
+          sum[i] = _mm512_dpbf16_ps(sum[i], as_bf16(_mm512_loadu_si512(a.row(r + i) + c / 2)), along);
+      }
+      const Four dot = join(sum, SumOf());
+      for (int i = 0; i < 4; ++i) to.row(r + i)[j] = dot.row[i];
     }
 }
 
