@@ -243,18 +243,18 @@ struct GradientTile {
   }
 };
 
-/// The probabilities as pairs of queries, and the gradient of the scores both so and as pairs of keys.
+/// The probabilities as pairs of queries, and the gradient of the scores both so and as pairs of keys. A last query
+/// without a partner is paired with itself; the other factors of the products have a row of zeros there.
 __attribute__((noinline)) void softmax_gradient(const GradientTile& tile) {
   for (int64_t i = 0; i < tile.queries; i += 2) {
-    const bool two = i + 1 < tile.queries;
-    const GradientRow row0 = tile.row(i), row1 = tile.row(two ? i + 1 : i);
+    const GradientRow row0 = tile.row(i), row1 = tile.row(smaller(i + 1, tile.queries - 1));
     Pair* p = tile.probabilities.row(i / 2);
     Pair* dscores = tile.dscores_of_queries.row(i / 2);
     for (int64_t c = 0; c < tile.keys; c += 2 * kLanes) {
       const __mmask32 inside = first32(tile.keys - c);
-      const ScoreGradient first = row0.at(c, inside), second = row1.at(c, two ? inside : 0);
+      const ScoreGradient first = row0.at(c, inside), second = row1.at(c, inside);
       row0.keep(c, first.dscores);
-      if (two) row1.keep(c, second.dscores);
+      row1.keep(c, second.dscores);
       const RowPairs p_pairs = pairs_of(first.p, second.p), d_pairs = pairs_of(first.dscores, second.dscores);
       _mm512_storeu_si512(p + c, p_pairs.low);
       _mm512_storeu_si512(p + c + kLanes, p_pairs.high);
