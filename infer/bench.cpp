@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "infer/text_format.h"
 #include "vit/core/cpu.h"
 #include "vit/core/parallel.h"
 #include "vit/core/rng.h"
@@ -24,6 +25,7 @@ double percentile(std::vector<double> values, double percent) {
 BenchResult measure(const BenchOptions& options, const std::function<void()>& step) {
   using Clock = std::chrono::steady_clock;
   for (int64_t i = 0; i < options.warmup_steps; ++i) step();
+  if (options.profile) start_profile();
   std::vector<double> milliseconds;
   double total = 0;
   while (milliseconds.empty() || total < options.seconds) {
@@ -34,6 +36,8 @@ BenchResult measure(const BenchOptions& options, const std::function<void()>& st
     total += seconds;
   }
   BenchResult result;
+  if (options.profile) result.profile = stop_profile();
+  result.seconds = total;
   result.steps = static_cast<int64_t>(milliseconds.size());
   const double images = static_cast<double>(result.steps * options.images_per_step);
   result.images_per_second = total > 0 ? images / total : 0;
@@ -46,7 +50,7 @@ BenchResult measure(const BenchOptions& options, const std::function<void()>& st
 }
 
 BenchResult bench_inference(const ModelConfig& config, const ParameterSource& weights,
-                            const EngineOptions& engine_options, int64_t batch, double seconds) {
+                            const EngineOptions& engine_options, int64_t batch, const BenchOptions& bench_options) {
   if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
   Engine engine(config, weights, engine_options);
   AlignedBuffer<float> patches(batch * config.patches() * config.patch_dim());
@@ -60,19 +64,39 @@ BenchResult bench_inference(const ModelConfig& config, const ParameterSource& we
     outputs.embeddings = TensorView<float>(results.data(), {batch, config.width});
   const TensorView<const float> input(patches.data(), {batch, config.patches(), config.patch_dim()});
 
-  BenchOptions options;
-  options.seconds = seconds;
+  BenchOptions options = bench_options;
   options.images_per_step = batch;
   options.flops_per_image = config.flops();
   return measure(options, [&] { engine.run(input, outputs); });
 }
 
-double peak_gflops_of_all_threads() {
+double peak_gflops_of_all_threads(DType dtype) {
   std::vector<double> peaks(static_cast<std::size_t>(thread_count()));
-  parallel_for(thread_count(), 1, [&peaks](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) peaks[static_cast<std::size_t>(i)] = measured_peak_gflops();
+  parallel_for(thread_count(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) peaks[static_cast<std::size_t>(i)] = measured_peak_gflops(dtype);
   });
   return std::accumulate(peaks.begin(), peaks.end(), 0.0);
+}
+
+std::string profile_text(const BenchResult& result, const BenchContext& context) {
+  const double steps = static_cast<double>(result.steps), all = result.seconds * context.threads;
+  std::string text = concat(pad_right("part", 24), pad_left("calls", 9), pad_left("ms", 10), pad_left("share", 9),
+                            pad_left("GFLOP/s", 10), pad_left("of peak", 9), "   (a step; GFLOP/s of one thread)\n");
+  const auto line = [&](const std::string& name, const std::string& calls, double seconds, double flops) {
+    text += concat(pad_right(name, 24), pad_left(calls, 9), pad_left(fixed(1e3 * seconds / steps, 3), 10),
+                   pad_left(percent(seconds / all, 1), 9));
+    if (flops > 0)
+      text += concat(pad_left(fixed(flops / seconds / 1e9, 1), 10),
+                     pad_left(percent(flops / seconds / 1e9 * context.threads / context.peak_gflops, 1), 9));
+    text += '\n';
+  };
+  double known = 0;
+  for (const ProfileEntry& entry : result.profile) {
+    line(entry.name, fixed(static_cast<double>(entry.calls) / steps, 0), entry.seconds, entry.flops);
+    known += entry.seconds;
+  }
+  line("the rest, idle threads", "", all - known, 0);
+  return text;
 }
 
 nlohmann::ordered_json bench_json(const BenchResult& result, const BenchContext& context) {

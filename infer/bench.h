@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "infer/engine.h"
+#include "vit/core/profile.h"
 #include "vit/model/model_file.h"
 
 namespace vit {
 
 struct BenchOptions {
+  bool profile = false;      // also says where the time goes
   double seconds = 5;        // of measurement, at least one step
   int64_t warmup_steps = 2;  // before it
   int64_t images_per_step = 1;
@@ -27,16 +29,18 @@ struct BenchResult {
   double p99_ms = 0;
   double gflops = 0;
   double peak_rss_mb = 0;  // of the process so far
+  double seconds = 0;      // of all steps
+  std::vector<ProfileEntry> profile;
 };
 
 BenchResult measure(const BenchOptions& options, const std::function<void()>& step);
 
 /// Inference of `batch` pictures of noise at a time; images_per_step and flops_per_image come from the model.
 BenchResult bench_inference(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& engine,
-                            int64_t batch, double seconds);
+                            int64_t batch, const BenchOptions& options);
 
-/// GFLOP/s in fp32 that all threads together reach at once with multiply-adds in registers.
-double peak_gflops_of_all_threads();
+/// GFLOP/s that all threads together reach at once with multiply-adds in registers.
+double peak_gflops_of_all_threads(DType dtype);
 
 /// What was measured.
 struct BenchContext {
@@ -45,11 +49,14 @@ struct BenchContext {
   int64_t batch = 1;
   int threads = 1;
   bool train = false;
-  double peak_gflops = 0;  // of all threads
+  double peak_gflops = 0;  // of all threads, in that dtype
 };
 
 /// The fields of `bench --json` (docs/cli.md).
 nlohmann::ordered_json bench_json(const BenchResult& result, const BenchContext& context);
+
+/// A table of the profile: calls and time a step, share of all threads' time, GFLOP/s of the threads in it.
+std::string profile_text(const BenchResult& result, const BenchContext& context);
 
 /// The smallest value that at least `percent` of the values do not exceed (nearest rank); values need no order.
 double percentile(std::vector<double> values, double percent);

@@ -18,7 +18,7 @@ struct BenchArgs {
   std::string model, preset, json;
   bool train = false;
   int64_t batch = 0;
-  double seconds = 5;
+  BenchOptions options;
   EngineOptions engine;
 };
 
@@ -31,7 +31,7 @@ void print_result(const BenchResult& r, const BenchContext& c) {
   line("step", concat("p50 ", fixed(r.p50_ms, 2), " ms, p95 ", fixed(r.p95_ms, 2), " ms, p99 ", fixed(r.p99_ms, 2),
                       " ms (", r.steps, " steps)"));
   line("arithmetic", concat(fixed(r.gflops, 1), " GFLOP/s, ", percent(r.gflops / c.peak_gflops, 1), " of the peak of ",
-                            fixed(c.peak_gflops, 1), " (fp32 multiply-adds in registers)"));
+                            fixed(c.peak_gflops, 1), " (", dtype_name(c.dtype), " multiply-adds in registers)"));
   line("memory", concat(fixed(r.peak_rss_mb, 1), " MB at most"));
 }
 
@@ -56,10 +56,11 @@ int run_bench(const BenchArgs& args) {
                        .threads = thread_count(),
                        .train = args.train};
   const BenchResult result = args.train
-                                 ? bench_training(config, context.dtype, context.batch, args.seconds)
-                                 : bench_inference(config, open.weights, args.engine, context.batch, args.seconds);
-  context.peak_gflops = peak_gflops_of_all_threads();
+                                 ? bench_training(config, context.dtype, context.batch, args.options)
+                                 : bench_inference(config, open.weights, args.engine, context.batch, args.options);
+  context.peak_gflops = peak_gflops_of_all_threads(context.dtype);
   print_result(result, context);
+  if (args.options.profile) std::cout << '\n' << profile_text(result, context);
   if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context)) + "\n");
   return kDone;
 }
@@ -84,11 +85,12 @@ void add_bench_command(CLI::App& root, Run& run) {
       ->check(at_least(0))
       ->check(within(0, 65536))
       ->group("What");
-  command->add_option("--seconds", args->seconds, "of measurement")
+  command->add_option("--seconds", args->options.seconds, "of measurement")
       ->capture_default_str()
       ->type_name("S")
       ->check(within(0, 86400))
       ->group("Running");
+  command->add_flag("--profile", args->options.profile, "also say where the time of a step goes")->group("What");
   command->add_option("--json", args->json, "write the figures as JSON")->type_name("FILE")->group("Output");
   add_dtype_option(*command, args->engine.dtype);
   add_word_option(*command, "--mode", kModes, args->engine.mode,

@@ -10,7 +10,7 @@
 
 namespace vit {
 
-BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch, double seconds) {
+BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch, const BenchOptions& bench_options) {
   if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
   if (config.classes < 1)
     fail(ErrorKind::usage, "[bench] training needs a model with a head, ", config.name, " has none");
@@ -29,11 +29,17 @@ BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch
                           .labels = labels.data()};
 
   step.pack(model.weights);
-  const BenchOptions options{.seconds = seconds, .images_per_step = batch, .flops_per_image = 3 * config.flops()};
+  BenchOptions options = bench_options;
+  options.images_per_step = batch;
+  options.flops_per_image = 3 * config.flops();
   return measure(options, [&] {
     step.run(inputs, 1.0f / static_cast<float>(batch), gradients);
-    optimizer.step(1e-4f, 1, gradients, model.weights, state);
-    clear(gradients);
+    {
+      const ProfileScope profile("AdamW");
+      optimizer.step(1e-4f, 1, gradients, model.weights, state);
+      clear(gradients);
+    }
+    const ProfileScope profile("packing");
     step.pack(model.weights);
     ++inputs.step;
   });

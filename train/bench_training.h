@@ -9,6 +9,6 @@
 namespace vit {
 
 /// Steps on `batch` pictures of noise. A step counts as three times the operations of its forward pass.
-BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch, double seconds);
+BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch, const BenchOptions& bench_options);
 
 }  // namespace vit
