@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "vit/core/dtype.h"
@@ -11,53 +12,54 @@
 
 namespace vit::test {
 
-/// Bits that no kernel writes: a NaN with a payload, for int8 the value below the range that results are held to.
+inline float as_float(float v) { return v; }
+inline float as_float(BFloat16 v) { return to_float(v); }
+inline float as_float(int8_t v) { return v; }
+
+inline void assign(float& to, float v) { to = v; }
+inline void assign(BFloat16& to, float v) { to = to_bf16(v); }
+
+// What the memory beside the elements holds: NaN where the type has one.
 template <class T>
-struct Guard {
-  static T value() { return std::bit_cast<float>(0x7FC0DEADu); }
-  static bool is(T x) { return std::bit_cast<uint32_t>(x) == 0x7FC0DEADu; }
-  static float widened(T x) { return x; }
-  static T narrowed(float x) { return x; }
+struct GuardOf;
+template <>
+struct GuardOf<float> {
+  static constexpr uint32_t kBits = 0x7FC0DEAD;
 };
 template <>
-struct Guard<BFloat16> {
-  static BFloat16 value() { return {0x7FED}; }
-  static bool is(BFloat16 x) { return x.bits == 0x7FED; }
-  static float widened(BFloat16 x) { return to_float(x); }
-  static BFloat16 narrowed(float x) { return to_bf16(x); }
+struct GuardOf<BFloat16> {
+  static constexpr uint16_t kBits = 0x7FDE;
 };
 template <>
-struct Guard<int8_t> {
-  static int8_t value() { return -128; }
-  static bool is(int8_t x) { return x == -128; }
-  static float widened(int8_t x) { return x; }
-  static int8_t narrowed(float x) { return static_cast<int8_t>(x); }
+struct GuardOf<int8_t> {
+  static constexpr uint8_t kBits = 0xA5;
 };
 
-/// A matrix in memory that is all NaN of one bit pattern at first (int8: -128), elements too: a value that is read from
-/// beside an element or before it was written spoils the result, and `intact` sees every write beside an element.
+/// A matrix in memory that is all one bit pattern at first, NaN where the type has it, elements too: a value that is
+/// read from beside an element or before it was written spoils the result, and `intact` sees every write beside an
+/// element.
 template <class T>
-class GuardedMatrixOf {
+class Guarded {
  public:
   /// Rows are `gap` elements apart. The first element is at an odd address on purpose.
-  GuardedMatrixOf(int64_t rows, int64_t cols, int64_t gap = 0)
+  Guarded(int64_t rows, int64_t cols, int64_t gap = 0)
       : rows_(rows),
         cols_(cols),
         stride_(cols + gap),
-        memory_(kGuard + static_cast<std::size_t>(rows * stride_) + kGuard, Guard<T>::value()) {}
+        memory_(kGuard + static_cast<std::size_t>(rows * stride_) + kGuard, guard()) {}
 
   /// Normal numbers of deviation `scale`.
-  static GuardedMatrixOf random(int64_t rows, int64_t cols, int64_t gap, uint64_t seed, float scale = 1) {
-    GuardedMatrixOf m(rows, cols, gap);
+  static Guarded random(int64_t rows, int64_t cols, int64_t gap, uint64_t seed, float scale = 1) {
+    Guarded m(rows, cols, gap);
     RandomStream stream(seed, RandomPurpose::test);
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < cols; ++c) m(r, c) = Guard<T>::narrowed(stream.normal() * scale);
+      for (int64_t c = 0; c < cols; ++c) assign(m(r, c), stream.normal() * scale);
     return m;
   }
 
-  void fill(T value) {
+  void fill(float value) {
     for (int64_t r = 0; r < rows_; ++r)
-      for (int64_t c = 0; c < cols_; ++c) (*this)(r, c) = value;
+      for (int64_t c = 0; c < cols_; ++c) assign((*this)(r, c), value);
   }
 
   int64_t rows() const { return rows_; }
@@ -73,7 +75,7 @@ class GuardedMatrixOf {
   std::vector<float> values() const {
     std::vector<float> all;
     for (int64_t r = 0; r < rows_; ++r)
-      for (int64_t c = 0; c < cols_; ++c) all.push_back(Guard<T>::widened((*this)(r, c)));
+      for (int64_t c = 0; c < cols_; ++c) all.push_back(as_float((*this)(r, c)));
     return all;
   }
 
@@ -81,18 +83,20 @@ class GuardedMatrixOf {
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       const auto at = static_cast<int64_t>(i) - static_cast<int64_t>(kGuard);
       const bool element = at >= 0 && at < rows_ * stride_ && at % stride_ < cols_;
-      if (!element && !Guard<T>::is(memory_[i])) return false;
+      if (!element && std::bit_cast<Bits>(memory_[i]) != GuardOf<T>::kBits) return false;
     }
     return true;
   }
 
  private:
   static constexpr std::size_t kGuard = 67;
+  using Bits = std::remove_const_t<decltype(GuardOf<T>::kBits)>;
+  static T guard() { return std::bit_cast<T>(GuardOf<T>::kBits); }
 
   int64_t rows_, cols_, stride_;
   std::vector<T> memory_;
 };
 
-using GuardedMatrix = GuardedMatrixOf<float>;
+using GuardedMatrix = Guarded<float>;
 
 }  // namespace vit::test

@@ -18,6 +18,8 @@ struct Tolerance {
 // Relative to sums of a few hundred products of magnitude about 1.
 inline constexpr Tolerance kExact{0, 0};
 inline constexpr Tolerance kFp32Elementwise{1e-6, 1e-6};  // exp, gelu, softmax: a few ulp
+inline constexpr Tolerance kBf16Elementwise{7e-5, 5e-3};  // the same in bf16, one rounding: half of 2^-7
+inline constexpr Tolerance kInt8Elementwise{0.51, 0};     // one rounding to an integer
 inline constexpr Tolerance kFp32{1e-5, 1e-5};             // one product or norm
 inline constexpr Tolerance kFp32Network{1e-4, 1e-4};      // through many layers
 inline constexpr Tolerance kFp32Gradient{5e-5, 5e-5};     // sums over rows

@@ -34,28 +34,90 @@ HWY_INLINE VF Load(const BFloat16* p) {
 
 HWY_INLINE void Store(VF v, float* p) { hn::StoreU(v, DF(), p); }
 
-/// Rounds to nearest, ties to even, as to_bf16 does.
-HWY_INLINE void Store(VF v, BFloat16* p) {
+/// Bits of v whose upper half is v rounded to nearest, ties to even. A NaN stays one if its lower half is zero, as in
+/// those that come from bf16 or from arithmetic on numbers.
+HWY_INLINE VU RoundToUpperHalf(VF v) {
   const DU d;
-  const hn::Rebind<uint16_t, DF> d16;
   const VU bits = hn::BitCast(d, v);
   const VU odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d, 1u));
-  const VU rounded = hn::Add(hn::Add(bits, hn::Set(d, 0x7FFFu)), odd);
-  const VU quiet = hn::Or(bits, hn::Set(d, 0x400000u));  // a NaN could be rounded to infinity or beyond
-  const VU result = hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(v)), quiet, rounded);
-  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(result)), d16, &p->bits);
+  return hn::Add(bits, hn::Add(odd, hn::Set(d, 0x7FFFu)));
 }
 
-/// Rounds to nearest, ties to even, saturates to [-127, 127]; NaN becomes 0.
-HWY_INLINE void Store(VF v, int8_t* p) {
-  const DF d;
-  const hn::Rebind<uint8_t, DF> d8;
-  const VF number = hn::IfThenZeroElse(hn::IsNaN(v), v);
-  const VF clamped = hn::Min(hn::Max(number, hn::Set(d, -127.0f)), hn::Set(d, 127.0f));
-  // The low byte of 1.5 * 2^23 + v is v rounded, in two's complement.
-  const VU shifted = hn::BitCast(DU(), hn::Add(clamped, hn::Set(d, 12582912.0f)));
-  hn::StoreU(hn::TruncateTo(d8, shifted), d8, reinterpret_cast<uint8_t*>(p));
+/// Bits whose upper half is to_bf16(v).
+HWY_INLINE VU ToUpperHalf(VF v) {
+  const DU d;
+  const VU quiet = hn::Or(hn::BitCast(d, v), hn::Set(d, 0x400000u));
+  return hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(v)), quiet, RoundToUpperHalf(v));
 }
+
+HWY_INLINE void Store(VF v, BFloat16* p) {
+  const hn::Rebind<uint16_t, DF> d16;
+  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(ToUpperHalf(v))), d16, &p->bits);
+}
+
+/// Bits whose low byte is v rounded to nearest, ties to even, and saturated to [-127, 127]; v is no NaN.
+HWY_INLINE VU RoundToLowByte(VF v) {
+  const DF d;
+  const hn::RebindToSigned<DF> di;
+  const VF magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: the sum ends in v as an integer, in two's complement
+  const auto shifted = hn::BitCast(di, hn::Add(v, magic));
+  // As integers, floats above zero are in order and those below zero come first.
+  const auto low = hn::Set(di, 0x4B400000 - 127), high = hn::Set(di, 0x4B400000 + 127);
+  return hn::BitCast(DU(), hn::Min(hn::Max(shifted, low), high));
+}
+
+HWY_INLINE VF ZeroIfNaN(VF v) { return hn::IfThenZeroElse(hn::IsNaN(v), v); }
+
+/// Rounds to nearest, ties to even, and saturates to [-127, 127]; v is no NaN.
+HWY_INLINE void Store(VF v, int8_t* p) {
+  const hn::Rebind<uint8_t, DF> d8;
+  hn::StoreU(hn::TruncateTo(d8, RoundToLowByte(v)), d8, reinterpret_cast<uint8_t*>(p));
+}
+
+/// Two vectors, one after the other in memory.
+struct InOrder {
+  template <class T>
+  static HWY_INLINE void Load(const T* p, VF (&v)[2]) {
+    v[0] = cast::Load(p);
+    v[1] = cast::Load(p + hn::Lanes(DF()));
+  }
+  template <class T>
+  static HWY_INLINE void Store(const VF (&v)[2], T* p) {
+    cast::Store(v[0], p);
+    cast::Store(v[1], p + hn::Lanes(DF()));
+  }
+#if HWY_TARGET != HWY_SCALAR
+  static HWY_INLINE void Store(const VF (&v)[2], BFloat16* p) {
+    const hn::Repartition<uint16_t, DF> d16;
+    const auto first = hn::BitCast(d16, ToUpperHalf(v[0])), second = hn::BitCast(d16, ToUpperHalf(v[1]));
+    hn::StoreU(hn::ConcatOdd(d16, second, first), d16, &p->bits);
+  }
+#endif
+};
+
+/// Two vectors of the even and the odd elements, cheaper for narrow types. NaNs to be stored must have a lower half of
+/// zero: see RoundToUpperHalf.
+struct EvenOdd {
+  static HWY_INLINE void Load(const BFloat16* p, VF (&v)[2]) {
+    const DU d;
+    const VU both = hn::LoadU(d, reinterpret_cast<const uint32_t*>(p));
+    v[0] = hn::BitCast(DF(), hn::ShiftLeft<16>(both));
+    v[1] = hn::BitCast(DF(), hn::And(both, hn::Set(d, 0xFFFF0000u)));
+  }
+  static HWY_INLINE void Store(const VF (&v)[2], BFloat16* p) {
+    const DU d;
+    const VU odd = hn::And(RoundToUpperHalf(v[1]), hn::Set(d, 0xFFFF0000u));
+    const VU both = hn::Or(hn::ShiftRight<16>(RoundToUpperHalf(v[0])), odd);
+    hn::StoreU(both, d, reinterpret_cast<uint32_t*>(p));
+  }
+  static HWY_INLINE void Store(const VF (&v)[2], int8_t* p) {
+    const DU d;
+    const hn::Rebind<uint16_t, DF> d16;
+    const VU even = hn::And(RoundToLowByte(v[0]), hn::Set(d, 0xFFu));
+    const VU both = hn::Or(even, hn::ShiftLeft<8>(RoundToLowByte(v[1])));
+    hn::StoreU(hn::TruncateTo(d16, both), d16, reinterpret_cast<uint16_t*>(p));
+  }
+};
 
 }  // namespace cast
 }  // namespace HWY_NAMESPACE

@@ -6,7 +6,6 @@
 #include <hwy/highway.h>
 
 #include <cstring>
-#include <type_traits>
 
 #include "vit/kernels/check_shape.h"
 #include "vit/kernels/isa.h"
@@ -114,9 +113,11 @@ void Convert(ConstMatrix from, Matrix to, float scale) {
   rows::WithFloats(from, [=](auto in) HWY_ATTR {
     if (to.type() == DType::i8) {
       const auto factor = hn::Set(rows::DF(), scale);
-      rows::Map(in, to.view<int8_t>(), [=](auto v) HWY_ATTR { return hn::Mul(v, factor); });
+      rows::MapPairs(in, to.view<int8_t>(), [=](auto& v) HWY_ATTR {
+        for (auto& part : v) part = cast::ZeroIfNaN(hn::Mul(part, factor));
+      });
     } else {
-      rows::WithFloats(to, [=](auto out) HWY_ATTR { rows::Map(in, out, [](auto v) HWY_ATTR { return v; }); });
+      rows::WithFloats(to, [=](auto out) HWY_ATTR { rows::MapPairs(in, out, [](auto&) HWY_ATTR {}); });
     }
   });
 }
@@ -143,7 +144,7 @@ HWY_INLINE void DropoutOf(const T* x, int64_t count, const DropoutMask& mask, in
 
 void Dropout(ConstMatrix x, const DropoutMask& mask, int64_t first, Matrix y) {
   rows::WithFloats(y, [&](auto out) HWY_ATTR {
-    using T = std::remove_reference_t<decltype(*out.data())>;
+    using T = rows::ElementOf<decltype(out)>;
     DropoutOf<T>(x.view<const T>().data(), x.size(), mask, first, out.data());
   });
 }

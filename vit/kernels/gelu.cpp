@@ -5,7 +5,10 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
+#include <type_traits>
+
 #include "vit/kernels/check_shape.h"
+#include "vit/kernels/gelu_table.h"
 #include "vit/kernels/isa.h"
 #include "vit/kernels/math_inl.h"
 #include "vit/kernels/rows_inl.h"
@@ -15,6 +18,110 @@ namespace vit {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_TARGET <= HWY_AVX3
+
+// A table of gelu_table.h in registers.
+template <int kDegree>
+class Piecewise {
+ public:
+  using Table = GeluTable<kDegree>;
+  using VF = rows::VF;
+
+  explicit Piecewise(const Table& table) {
+    for (int i = 0; i <= kDegree; ++i) {
+      low_[i] = hn::Load(d, table.c[i]);
+      high_[i] = hn::Load(d, table.c[i] + Table::kSegments / 2);
+    }
+  }
+
+  /// f(a) for 0 <= a <= Table::kEnd; NaN for NaN. Two vectors step by step: the chain of one is long.
+  HWY_INLINE void operator()(const VF (&a)[2], VF (&result)[2]) const {
+    const VF magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: the sum ends in n, the only bits that are looked at
+    VF n[2];
+    for (int k = 0; k < 2; ++k) n[k] = hn::MulAdd(a[k], hn::Set(d, 1 / Table::kWidth), magic);
+    for (int k = 0; k < 2; ++k) result[k] = Lookup(kDegree, n[k]);
+#pragma GCC unroll 8
+    for (int i = kDegree - 1; i >= 0; --i)
+      for (int k = 0; k < 2; ++k) result[k] = hn::MulAdd(result[k], a[k], Lookup(i, n[k]));
+  }
+
+ private:
+  static constexpr rows::DF d{};
+
+  HWY_INLINE VF Lookup(int i, VF n) const {
+    return VF{_mm512_permutex2var_ps(low_[i].raw, _mm512_castps_si512(n.raw), high_[i].raw)};
+  }
+
+  VF low_[kDegree + 1], high_[kDegree + 1];
+};
+
+// v = gelu(v), NaN becoming 0 unless kKeepNaN. As integers, floats above zero are in order. In Max of NaN and a number
+// the second operand wins.
+template <int kDegree, bool kKeepNaN>
+struct TableForward {
+  Piecewise<kDegree> tail;
+
+  HWY_INLINE void operator()(rows::VF (&v)[2]) const {
+    const rows::DF d;
+    const hn::RebindToSigned<rows::DF> di;
+    const auto end = hn::BitCast(di, hn::Set(d, GeluTable<kDegree>::kEnd));
+    rows::VF a[2], q[2];
+    for (int k = 0; k < 2; ++k) a[k] = hn::BitCast(d, hn::Min(hn::BitCast(di, hn::Abs(v[k])), end));
+    tail(a, q);
+    for (auto& part : v) part = kKeepNaN ? hn::Max(hn::Zero(d), part) : hn::Max(part, hn::Zero(d));
+    for (int k = 0; k < 2; ++k) v[k] = hn::NegMulAdd(a[k], q[k], v[k]);
+  }
+};
+
+// g = g * gelu'(v). In Min of NaN and a number the second operand wins.
+template <int kDegree>
+struct TableBackward {
+  Piecewise<kDegree> slope;
+
+  HWY_INLINE void operator()(rows::VF (&g)[2], const rows::VF (&v)[2]) const {
+    const rows::DF d;
+    rows::VF a[2], s[2];
+    for (int k = 0; k < 2; ++k) a[k] = hn::Min(hn::Set(d, GeluTable<kDegree>::kEnd), hn::Abs(v[k]));
+    slope(a, s);
+    for (int k = 0; k < 2; ++k) s[k] = hn::Xor(s[k], hn::And(v[k], hn::SignBit(d)));
+    for (int k = 0; k < 2; ++k) g[k] = hn::Mul(g[k], hn::Add(s[k], hn::Set(d, 0.5f)));
+  }
+};
+
+template <class Y, class Body>
+HWY_INLINE void WithForward(Activation kind, Body body) {
+  constexpr int kDegree = sizeof(Y) == sizeof(float) ? 3 : 2;
+  body(TableForward<kDegree, !std::is_same_v<Y, int8_t>>{Piecewise<kDegree>(gelu_tail_table<kDegree>(kind))});
+}
+
+template <class Y, class Body>
+HWY_INLINE void WithBackward(Activation kind, Body body) {
+  constexpr int kDegree = sizeof(Y) == sizeof(float) ? 4 : 2;
+  body(TableBackward<kDegree>{Piecewise<kDegree>(gelu_slope_table<kDegree>(kind))});
+}
+
+#else  // HWY_TARGET
+
+// A function of one vector for pairs.
+template <class F, bool kKeepNaN>
+struct ForwardPair {
+  HWY_INLINE void operator()(rows::VF (&v)[2]) const {
+    const auto end = hn::Set(rows::DF(), -30.0f);  // beyond it the result is 0, but -inf * 0 is not
+    for (auto& part : v) {
+      part = hn::IfThenZeroElse(hn::Lt(part, end), F()(part));
+      if (!kKeepNaN) part = cast::ZeroIfNaN(part);
+    }
+  }
+};
+
+template <class F>
+struct BackwardPair {
+  HWY_INLINE void operator()(rows::VF (&g)[2], const rows::VF (&v)[2]) const {
+    g[0] = hn::Mul(g[0], F()(v[0]));
+    g[1] = hn::Mul(g[1], F()(v[1]));
+  }
+};
 
 // The tanh form is x s(2u), s the logistic function, u = sqrt(2 / pi) (x + 0.044715 x^3).
 constexpr float kTwoSqrtTwoOverPi = 1.59576912f;
@@ -66,33 +173,50 @@ struct TanhSlope {
   }
 };
 
-template <class F>
-HWY_INLINE void Forward(ConstMatrix x, Matrix y, float scale, F f) {
+// body(the function of this kind for results of type Y)
+template <class Y, class Body>
+HWY_INLINE void WithForward(Activation kind, Body body) {
+  constexpr bool kKeepNaN = !std::is_same_v<Y, int8_t>;
+  if (kind == Activation::gelu_erf) return body(ForwardPair<ErfForward, kKeepNaN>());
+  body(ForwardPair<TanhForward, kKeepNaN>());
+}
+
+template <class Y, class Body>
+HWY_INLINE void WithBackward(Activation kind, Body body) {
+  if (kind == Activation::gelu_erf) return body(BackwardPair<ErfSlope>());
+  body(BackwardPair<TanhSlope>());
+}
+
+#endif  // HWY_TARGET
+
+void GeluForward(ConstMatrix x, Activation kind, Matrix y, float scale) {
   rows::WithFloats(x, [=](auto in) HWY_ATTR {
     if (y.type() == DType::i8) {
-      const auto factor = hn::Set(rows::DF(), scale);
-      rows::Map(in, y.view<int8_t>(), [=](auto v) HWY_ATTR { return hn::Mul(f(v), factor); });
+      WithForward<int8_t>(kind, [=](auto f) HWY_ATTR {
+        const auto factor = hn::Set(rows::DF(), scale);
+        rows::MapPairs(in, y.view<int8_t>(), [=](auto& v) HWY_ATTR {
+          f(v);
+          for (auto& part : v) part = hn::Mul(part, factor);
+        });
+      });
     } else {
-      rows::WithFloats(y, [=](auto out) HWY_ATTR { rows::Map(in, out, f); });
+      rows::WithFloats(y, [=](auto out) HWY_ATTR {
+        WithForward<rows::ElementOf<decltype(out)>>(kind, [=](auto f) HWY_ATTR { rows::MapPairs(in, out, f); });
+      });
     }
   });
 }
 
-template <class F>
-HWY_INLINE void Backward(ConstMatrix dy, ConstMatrix x, Matrix dx, F slope) {
+void GeluBackward(ConstMatrix dy, ConstMatrix x, Activation kind, Matrix dx) {
   rows::WithFloats(dy, [=](auto gradient) HWY_ATTR {
     rows::WithFloats(x, [=](auto in) HWY_ATTR {
       rows::WithFloats(dx, [=](auto out) HWY_ATTR {
-        rows::Map(gradient, in, out, [=](auto g, auto v) HWY_ATTR { return hn::Mul(g, slope(v)); });
+        WithBackward<rows::ElementOf<decltype(out)>>(kind,
+                                                     [=](auto f) HWY_ATTR { rows::MapPairs(gradient, in, out, f); });
       });
     });
   });
 }
-
-void GeluErf(ConstMatrix x, Matrix y, float scale) { Forward(x, y, scale, ErfForward()); }
-void GeluTanh(ConstMatrix x, Matrix y, float scale) { Forward(x, y, scale, TanhForward()); }
-void GeluErfBackward(ConstMatrix dy, ConstMatrix x, Matrix dx) { Backward(dy, x, dx, ErfSlope()); }
-void GeluTanhBackward(ConstMatrix dy, ConstMatrix x, Matrix dx) { Backward(dy, x, dx, TanhSlope()); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace vit
@@ -102,42 +226,29 @@ HWY_AFTER_NAMESPACE();
 namespace vit {
 namespace {
 
-HWY_EXPORT(GeluErf);
-HWY_EXPORT(GeluTanh);
-HWY_EXPORT(GeluErfBackward);
-HWY_EXPORT(GeluTanhBackward);
+HWY_EXPORT(GeluForward);
+HWY_EXPORT(GeluBackward);
 
-[[noreturn]] void fail_kind(const char* function) {
-  fail(ErrorKind::internal, "[", function, "] needs gelu_erf or gelu_tanh, has no activation");
+void check_kind(const char* function, Activation kind) {
+  if (kind == Activation::none)
+    fail(ErrorKind::internal, "[", function, "] needs gelu_erf or gelu_tanh, has no activation");
 }
 
 }  // namespace
 
 void gelu_forward(ConstMatrix x, Activation kind, Matrix y, float scale) {
+  check_kind("gelu_forward", kind);
   check_matrix("gelu_forward: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
   check_matrix("gelu_forward: y", y, x.rows(), x.cols(), {DType::f32, DType::bf16, DType::i8});
-  switch (kind) {
-    case Activation::gelu_erf:
-      return VIT_DISPATCH(GeluErf)(x, y, scale);
-    case Activation::gelu_tanh:
-      return VIT_DISPATCH(GeluTanh)(x, y, scale);
-    case Activation::none:
-      fail_kind("gelu_forward");
-  }
+  VIT_DISPATCH(GeluForward)(x, kind, y, scale);
 }
 
 void gelu_backward(ConstMatrix dy, ConstMatrix x, Activation kind, Matrix dx) {
+  check_kind("gelu_backward", kind);
   check_matrix("gelu_backward: x", x, x.rows(), x.cols(), {DType::f32, DType::bf16});
   check_matrix("gelu_backward: dy", dy, x.rows(), x.cols(), {DType::f32, DType::bf16});
   check_matrix("gelu_backward: dx", dx, x.rows(), x.cols(), {DType::f32, DType::bf16});
-  switch (kind) {
-    case Activation::gelu_erf:
-      return VIT_DISPATCH(GeluErfBackward)(dy, x, dx);
-    case Activation::gelu_tanh:
-      return VIT_DISPATCH(GeluTanhBackward)(dy, x, dx);
-    case Activation::none:
-      fail_kind("gelu_backward");
-  }
+  VIT_DISPATCH(GeluBackward)(dy, x, kind, dx);
 }
 
 }  // namespace vit

@@ -6,8 +6,10 @@
 #include <hwy/highway.h>
 
 #include <cmath>
+#include <type_traits>
 
 #include "vit/kernels/check_shape.h"
+#include "vit/kernels/four_rows_inl.h"
 #include "vit/kernels/isa.h"
 #include "vit/kernels/rows_inl.h"
 
@@ -17,35 +19,55 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class Y>
-HWY_INLINE void Forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, TensorView<Y> y,
-                        float* mean, float* rstd) {
-  const hn::ScalableTag<float> d;
+using four_rows::Four;
+
+// kRows rows from `row` on, at most four, side by side: one row's sums would wait for each other. The bits of a row
+// do not depend on the others.
+template <int kRows, class Y>
+HWY_INLINE void ForwardRows(TensorView<const float> x, int64_t row, const float* gamma, const float* beta, float eps,
+                            TensorView<Y> y, float* mean, float* rstd) {
+  const rows::DF d;
   const int64_t cols = x.cols();
   const auto n = static_cast<float>(cols);
-  for (int64_t row = 0; row < x.rows(); ++row) {
-    const float* in = &x(row, 0);
-    Y* out = &y(row, 0);
-    const float m = rows::SumOver(cols, [=](int64_t i, auto access) HWY_ATTR { return access.Load(in + i); }) / n;
-    const auto vm = hn::Set(d, m);
-    const auto squared_deviation = [=](int64_t i, auto access) HWY_ATTR {
-      const auto deviation = hn::Sub(access.Load(in + i), vm);
-      return hn::Mul(deviation, deviation);
-    };
-    const float r = 1.0f / std::sqrt(rows::SumOver(cols, squared_deviation) / n + eps);
-    const auto vr = hn::Set(d, r);
-    rows::ForEachVector(cols, [=](int64_t i, auto access) HWY_ATTR {
-      const auto normed = hn::Mul(hn::Sub(access.Load(in + i), vm), vr);
-      access.Store(hn::MulAdd(normed, access.Load(gamma + i), access.Load(beta + i)), out + i);
-    });
-    if (mean != nullptr) mean[row] = m;
-    if (rstd != nullptr) rstd[row] = r;
-  }
+  const float* in[kRows];
+  Y* out[kRows];
+  rows::VF m[kRows], s[kRows], sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+  for (int r = 0; r < kRows; ++r) in[r] = &x(row + r, 0), out[r] = &y(row + r, 0);
+
+  rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
+    for (int r = 0; r < kRows; ++r) sum[r] = hn::Add(sum[r], access.Load(in[r] + i));
+  });
+  const Four sums = four_rows::Join(sum, four_rows::Sum());
+  for (int r = 0; r < kRows; ++r) m[r] = hn::Set(d, sums.row[r] / n), sum[r] = hn::Zero(d);
+
+  rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
+    for (int r = 0; r < kRows; ++r) {
+      const auto deviation = access.Keep(hn::Sub(access.Load(in[r] + i), m[r]));
+      sum[r] = hn::MulAdd(deviation, deviation, sum[r]);
+    }
+  });
+  const Four squares = four_rows::Join(sum, four_rows::Sum());
+  for (int r = 0; r < kRows; ++r) s[r] = hn::Set(d, 1.0f / std::sqrt(squares.row[r] / n + eps));
+
+  rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
+    const auto g = access.Load(gamma + i), b = access.Load(beta + i);
+    for (int r = 0; r < kRows; ++r) {
+      const auto normed = hn::Mul(hn::Sub(access.Load(in[r] + i), m[r]), s[r]);
+      const auto scaled = hn::MulAdd(normed, g, b);
+      access.Store(std::is_same_v<Y, int8_t> ? cast::ZeroIfNaN(scaled) : scaled, out[r] + i);
+    }
+  });
+  for (int r = 0; r < kRows && mean != nullptr; ++r) mean[row + r] = hn::GetLane(m[r]);
+  for (int r = 0; r < kRows && rstd != nullptr; ++r) rstd[row + r] = hn::GetLane(s[r]);
 }
 
 void LayernormForward(TensorView<const float> x, const float* gamma, const float* beta, float eps, Matrix y,
                       float* mean, float* rstd) {
-  rows::WithNumbers(y, [=](auto out) HWY_ATTR { Forward(x, gamma, beta, eps, out, mean, rstd); });
+  rows::WithNumbers(y, [=](auto out) HWY_ATTR {
+    int64_t row = 0;
+    for (; row + 4 <= x.rows(); row += 4) ForwardRows<4>(x, row, gamma, beta, eps, out, mean, rstd);
+    for (; row < x.rows(); ++row) ForwardRows<1>(x, row, gamma, beta, eps, out, mean, rstd);
+  });
 }
 
 // With g = dy gamma and h = (x - mean) rstd:  dx = rstd (g - mean(g) - h mean(g h)) + residual.

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "vit/core/matrix.h"
 #include "vit/kernels/cast_inl.h"
@@ -112,22 +113,85 @@ HWY_INLINE void Map(const X* x, const Z* z, int64_t n, Y* y, F f) {
       n, [=](int64_t i, auto access) HWY_ATTR { access.Store(f(access.Load(x + i), access.Load(z + i)), y + i); });
 }
 
-/// y = f(x) for matrices of one shape.
-template <class X, class Y, class F>
-HWY_INLINE void Map(TensorView<const X> x, TensorView<Y> y, F f) {
-  if (x.contiguous() && y.contiguous()) return Map(x.data(), x.size(), y.data(), f);
-  for (int64_t row = 0; row < x.rows(); ++row) Map(&x(row, 0), x.cols(), &y(row, 0), f);
+/// How pairs of vectors lie in memory when X is read and Y written.
+template <class Y, class... X>
+using PairsOf =
+    std::conditional_t<!std::is_same_v<Y, float> && (std::is_same_v<X, BFloat16> && ...), cast::EvenOdd, cast::InOrder>;
+
+/// The first `count` elements at p, then zeros, as a pair.
+template <class Pairs, class T>
+HWY_INLINE void LoadTail(const T* p, int64_t count, VF (&v)[2]) {
+  HWY_ALIGN T lanes[2 * HWY_MAX_BYTES / sizeof(float)] = {};
+  std::memcpy(lanes, p, static_cast<std::size_t>(count) * sizeof(T));
+  Pairs::Load(lanes, v);
 }
 
-/// y = f(x, z) for matrices of one shape.
+template <class Pairs, class T>
+HWY_INLINE void StoreTail(const VF (&v)[2], int64_t count, T* p) {
+  HWY_ALIGN T lanes[2 * HWY_MAX_BYTES / sizeof(float)];
+  Pairs::Store(v, lanes);
+  std::memcpy(p, lanes, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+/// y = f(x) for n elements, f(v) changing a pair of vectors in place; y may be x.
+template <class X, class Y, class F>
+HWY_INLINE void MapPairs(const X* x, int64_t n, Y* y, F f) {
+  using Pairs = PairsOf<Y, X>;
+  const int64_t step = 2 * VectorSize();
+  VF v[2];
+  int64_t i = 0;
+  for (; i + step <= n; i += step) {
+    Pairs::Load(x + i, v);
+    f(v);
+    Pairs::Store(v, y + i);
+  }
+  if (i == n) return;
+  LoadTail<Pairs>(x + i, n - i, v);
+  f(v);
+  StoreTail<Pairs>(v, n - i, y + i);
+}
+
+/// y = f(x, z) for n elements, f(v, w) changing the pair v in place; y may be x or z.
 template <class X, class Z, class Y, class F>
-HWY_INLINE void Map(TensorView<const X> x, TensorView<const Z> z, TensorView<Y> y, F f) {
-  if (x.contiguous() && z.contiguous() && y.contiguous()) return Map(x.data(), z.data(), x.size(), y.data(), f);
-  for (int64_t row = 0; row < x.rows(); ++row) Map(&x(row, 0), &z(row, 0), x.cols(), &y(row, 0), f);
+HWY_INLINE void MapPairs(const X* x, const Z* z, int64_t n, Y* y, F f) {
+  using Pairs = PairsOf<Y, X, Z>;
+  const int64_t step = 2 * VectorSize();
+  VF v[2], w[2];
+  int64_t i = 0;
+  for (; i + step <= n; i += step) {
+    Pairs::Load(x + i, v);
+    Pairs::Load(z + i, w);
+    f(v, w);
+    Pairs::Store(v, y + i);
+  }
+  if (i == n) return;
+  LoadTail<Pairs>(x + i, n - i, v);
+  LoadTail<Pairs>(z + i, n - i, w);
+  f(v, w);
+  StoreTail<Pairs>(v, n - i, y + i);
+}
+
+/// The same for matrices of one shape.
+template <class X, class Y, class F>
+HWY_INLINE void MapPairs(TensorView<const X> x, TensorView<Y> y, F f) {
+  const bool flat = x.contiguous() && y.contiguous();
+  const int64_t rows = flat ? 1 : x.rows(), n = flat ? x.size() : x.cols();
+  for (int64_t row = 0; row < rows; ++row) MapPairs(&x(row, 0), n, &y(row, 0), f);
+}
+
+template <class X, class Z, class Y, class F>
+HWY_INLINE void MapPairs(TensorView<const X> x, TensorView<const Z> z, TensorView<Y> y, F f) {
+  const bool flat = x.contiguous() && z.contiguous() && y.contiguous();
+  const int64_t rows = flat ? 1 : x.rows(), n = flat ? x.size() : x.cols();
+  for (int64_t row = 0; row < rows; ++row) MapPairs(&x(row, 0), &z(row, 0), n, &y(row, 0), f);
 }
 
 template <class Void, class T>
 using SameConst = std::conditional_t<std::is_const_v<Void>, const T, T>;
+
+/// float for TensorView<float> and TensorView<const float>, and so on.
+template <class View>
+using ElementOf = std::remove_cvref_t<decltype(*std::declval<View>().data())>;
 
 /// body(view of m) with m's type at compile time: fp32 or bf16.
 template <class Void, class Body>
