@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
+#include "tests/support/each_target.h"
 #include "tests/support/guarded_matrix.h"
 #include "tests/support/tolerance.h"
 #include "vit/core/rng.h"
@@ -13,6 +16,7 @@ namespace vit {
 namespace {
 
 using test::expect_close;
+using test::Guarded;
 using test::GuardedMatrix;
 using test::kExact;
 using test::kFp32;
@@ -94,6 +98,131 @@ TEST(SumOfSquares, IsNotFiniteWhenAnElementIsNot) {
     }
 }
 
+// Values where rounding is a matter of a bit, ties and what is not finite among them.
+std::vector<float> corner_values() {
+  std::vector<float> values;
+  for (uint32_t upper : {0x0000u, 0x0001u, 0x3F80u, 0x3F81u, 0x4049u, 0x7F7Fu, 0x7F80u, 0x7FFFu})
+    for (uint32_t lower : {0x0000u, 0x0001u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu})
+      for (uint32_t sign : {0u, 0x80000000u}) values.push_back(std::bit_cast<float>(sign | upper << 16 | lower));
+  for (float v = -130; v <= 130; v += 0.25f) values.push_back(v);
+  return values;
+}
+
+template <class T>
+Guarded<T> row_of(const std::vector<float>& values, int64_t count) {
+  Guarded<T> x(1, count);
+  for (int64_t i = 0; i < count; ++i) test::assign(x(0, i), values[static_cast<std::size_t>(i)]);
+  return x;
+}
+
+TEST(Convert, ToBf16RoundsAsTheScalarFunction) {
+  const auto values = corner_values();
+  test::for_each_target([&] {
+    for (int64_t n = static_cast<int64_t>(values.size()), k = 0; k < 70 && k <= n; ++k) {
+      const auto x = row_of<float>(values, n - k);
+      Guarded<BFloat16> y(1, n - k);
+      convert(x.view(), y.view());
+      for (int64_t i = 0; i < n - k; ++i) EXPECT_EQ(y(0, i).bits, to_bf16(x(0, i)).bits) << x(0, i);
+      EXPECT_TRUE(y.intact());
+    }
+  });
+}
+
+TEST(Convert, ToFloatIsExact) {
+  test::for_each_target([&] {
+    for (int64_t cols = 0; cols <= 70; ++cols) {
+      const auto x = Guarded<BFloat16>::random(3, cols, 1, 1);
+      Guarded<float> y(3, cols, 2);
+      convert(x.view(), y.view());
+      expect_close(y.values(), x.values(), kExact);
+      EXPECT_TRUE(y.intact());
+    }
+  });
+}
+
+template <class T>
+void check_to_int8(const Guarded<T>& x, float scale) {
+  Guarded<int8_t> y(x.rows(), x.cols(), 1);
+  convert(x.view(), y.view(), scale);
+  std::vector<float> want;  // the scale is a power of two, so the product is exact
+  for (float v : x.values())
+    want.push_back(std::isnan(v) ? 0.0f : std::clamp(std::nearbyint(v * scale), -127.0f, 127.0f));
+  expect_close(y.values(), want, kExact);
+  EXPECT_TRUE(y.intact());
+}
+
+TEST(Convert, ToInt8RoundsAndSaturates) {
+  const auto values = corner_values();
+  const auto n = static_cast<int64_t>(values.size());
+  test::for_each_target([&] {
+    for (float scale : {1.0f, 2.0f, 0.5f}) {
+      check_to_int8(row_of<float>(values, n), scale);
+      check_to_int8(row_of<BFloat16>(values, n), scale);
+    }
+    for (int64_t cols = 0; cols <= 70; ++cols) {
+      check_to_int8(Guarded<float>::random(2, cols, 3, 1), 32);
+      check_to_int8(Guarded<BFloat16>::random(2, cols, 3, 1), 32);
+    }
+  });
+}
+
+TEST(Convert, OfOneTypeCopies) {
+  const auto x = Guarded<BFloat16>::random(3, 21, 2, 1);
+  Guarded<BFloat16> y(3, 21, 5);
+  convert(x.view(), y.view());
+  expect_close(y.values(), x.values(), kExact);
+  Guarded<int8_t> small(2, 2, 1), copy(2, 2);
+  for (int64_t i = 0; i < 4; ++i) small(i / 2, i % 2) = static_cast<int8_t>(i - 2);
+  convert(small.view(), copy.view());
+  expect_close(copy.values(), small.values(), kExact);
+  EXPECT_TRUE(y.intact() && copy.intact());
+}
+
+TEST(Convert, WrongArgumentsAreErrors) {
+  Guarded<int8_t> small(2, 3);
+  Guarded<float> x(2, 3), other(3, 2);
+  EXPECT_THROW(convert(small.view(), x.view()), Error);
+  EXPECT_THROW(convert(x.view(), other.view()), Error);
+}
+
+template <class T>
+void check_max_abs() {
+  for (int64_t cols = 0; cols <= 70; ++cols) {
+    auto x = Guarded<T>::random(3, cols, 2, 1);
+    float want = 0;
+    for (float v : x.values()) want = std::max(want, std::fabs(v));
+    EXPECT_EQ(max_abs(x.view()), want);
+    if (cols == 0) continue;
+    test::assign(x(2, cols - 1), -1000);
+    EXPECT_EQ(max_abs(x.view()), 1000);
+    test::assign(x(1, cols / 2), -kInfinity);
+    EXPECT_EQ(max_abs(x.view()), kInfinity);
+    test::assign(x(0, 0), -std::numeric_limits<float>::quiet_NaN());
+    EXPECT_TRUE(std::isnan(max_abs(x.view())));
+  }
+}
+
+TEST(MaxAbs, FindsTheLargest) {
+  test::for_each_target([&] {
+    check_max_abs<float>();
+    check_max_abs<BFloat16>();
+  });
+}
+
+TEST(Elementwise, ColumnSumsOfBf16AreInRowOrder) {
+  for (int64_t rows : {0, 1, 5, 130})
+    for (int64_t cols : {1, 16, 37, 192}) {
+      const auto x = Guarded<BFloat16>::random(rows, cols, 2, 1);
+      auto sums = GuardedMatrix::random(1, cols, 0, 3);
+      auto want = sums.values();
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < cols; ++c) want[static_cast<std::size_t>(c)] += to_float(x(r, c));
+      add_column_sums(x.view(), sums.data());
+      expect_close(sums.values(), want, kExact);
+      EXPECT_TRUE(sums.intact());
+    }
+}
+
 bool dropped(const DropoutMask& mask, int64_t index) {
   const auto block = static_cast<uint64_t>(index) / 4;
   const auto low = [](uint64_t v) { return static_cast<uint32_t>(v); };
@@ -118,6 +247,26 @@ TEST(Dropout, MaskIsTheScalarPhiloxOne) {
       expect_close(in_place.values(), want, kExact);
       EXPECT_TRUE(y.intact() && in_place.intact());
     }
+}
+
+TEST(Dropout, Bf16HasTheSameMask) {
+  const DropoutMask mask{.rate = 0.3f, .seed = 1, .stream = 2};
+  for (int64_t n : {1, 15, 16, 17, 64, 1000}) {
+    const auto x = Guarded<BFloat16>::random(2, n, 0, 1);
+    Guarded<BFloat16> y(2, n);
+    auto in_place = x;
+    dropout(x.view(), mask, 8, y.view());
+    dropout(in_place.view(), mask, 8, in_place.view());
+    const auto values = x.values();
+    std::vector<float> want;
+    for (int64_t i = 0; i < 2 * n; ++i) {
+      const float factor = dropped(mask, 8 + i) ? 0 : 1 / (1 - mask.rate);
+      want.push_back(to_float(to_bf16(values[static_cast<std::size_t>(i)] * factor)));
+    }
+    expect_close(y.values(), want, kExact);
+    expect_close(in_place.values(), want, kExact);
+    EXPECT_TRUE(y.intact() && in_place.intact());
+  }
 }
 
 TEST(Dropout, KeepsTheMeanAndDropsItsShare) {
@@ -154,6 +303,10 @@ TEST(Dropout, BadArgumentsAreErrors) {
   EXPECT_THROW(dropout(x, {.rate = -0.1f}, 0, x), Error);
   EXPECT_THROW(dropout(x, {.rate = std::numeric_limits<float>::quiet_NaN()}, 0, x), Error);
   EXPECT_THROW(dropout(x, {.rate = 0.1f}, 2, x), Error);
+  Guarded<BFloat16> other(1, 4);
+  GuardedMatrix strided(2, 3, 1);
+  EXPECT_THROW(dropout(x, {.rate = 0.1f}, 0, other.view()), Error);
+  EXPECT_THROW(dropout(strided.view(), {.rate = 0.1f}, 0, strided.view()), Error);
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "tests/support/each_target.h"
 #include "tests/support/guarded_matrix.h"
 #include "tests/support/tolerance.h"
 
@@ -64,6 +66,37 @@ TEST_P(Layernorm, ForwardInPlaceGivesTheSameBits) {
   layernorm_forward(x_.view(), gamma_.data(), beta_.data(), kEps, y.view(), nullptr, nullptr);
   layernorm_forward(in_place.view(), gamma_.data(), beta_.data(), kEps, in_place.view(), nullptr, nullptr);
   expect_close(in_place.values(), y.values(), kExact);
+}
+
+TEST_P(Layernorm, ForwardToNarrowTypes) {
+  test::for_each_target([&] {
+    test::Guarded<BFloat16> y_bf16(c_.rows, c_.cols, c_.gap);
+    test::Guarded<int8_t> y_int8(c_.rows, c_.cols, c_.gap);
+    auto gamma = gamma_, beta = beta_;  // int8 has its scale in these: some values saturate
+    for (int64_t c = 0; c < c_.cols; ++c) gamma(0, c) *= 50, beta(0, c) *= 50;
+    layernorm_forward(x_.view(), gamma_.data(), beta_.data(), kEps, y_bf16.view(), nullptr, nullptr);
+    layernorm_forward(x_.view(), gamma.data(), beta.data(), kEps, y_int8.view(), nullptr, nullptr);
+    std::vector<double> want, want_int8;
+    for (int64_t r = 0; r < c_.rows; ++r) {
+      const Moments m = moments(x_, r);
+      for (int64_t c = 0; c < c_.cols; ++c) {
+        want.push_back((double{x_(r, c)} - m.mean) * m.rstd * double{gamma_(0, c)} + double{beta_(0, c)});
+        want_int8.push_back(std::clamp(50 * want.back(), -127.0, 127.0));
+      }
+    }
+    expect_close(y_bf16.values(), want, test::kBf16Elementwise);
+    expect_close(y_int8.values(), want_int8, test::kInt8Elementwise);
+    EXPECT_TRUE(y_bf16.intact() && y_int8.intact());
+  });
+}
+
+TEST_P(Layernorm, ARowDoesNotDependOnTheOthers) {
+  GuardedMatrix all(c_.rows, c_.cols), one(1, c_.cols);
+  layernorm_forward(x_.view(), gamma_.data(), beta_.data(), kEps, all.view(), nullptr, nullptr);
+  for (int64_t r = 0; r < c_.rows; ++r) {
+    layernorm_forward(x_.view().slice(r, 1), gamma_.data(), beta_.data(), kEps, one.view(), nullptr, nullptr);
+    for (int64_t c = 0; c < c_.cols; ++c) EXPECT_EQ(one(0, c), all(r, c));
+  }
 }
 
 TEST_P(Layernorm, Backward) {
@@ -137,6 +170,9 @@ TEST(LayernormNumerics, NotANumberSpreadsToItsRowOnly) {
   layernorm_forward(x.view(), ones.data(), ones.data(), kEps, y.view(), nullptr, nullptr);
   for (int64_t r = 0; r < 3; ++r)
     for (int64_t c = 0; c < 20; ++c) EXPECT_EQ(std::isnan(y(r, c)), r == 1);
+  test::Guarded<int8_t> bytes(3, 20);
+  layernorm_forward(x.view(), ones.data(), ones.data(), kEps, bytes.view(), nullptr, nullptr);
+  for (int64_t c = 0; c < 20; ++c) EXPECT_EQ(bytes(1, c), 0);
 }
 
 TEST(LayernormNumerics, ShapesThatDoNotMatchAreErrors) {
