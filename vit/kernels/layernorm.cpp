@@ -19,9 +19,18 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using four_rows::Four;
+// The sums of all lanes of kRows vectors.
+template <int kRows>
+HWY_INLINE void SumLanes(const rows::VF (&v)[kRows], float (&sums)[kRows]) {
+  for (int begin = 0; begin < kRows; begin += 4) {
+    rows::VF four[4];
+    for (int r = 0; r < 4; ++r) four[r] = v[begin + (begin + r < kRows ? r : 0)];
+    const four_rows::Four joined = four_rows::Join(four, four_rows::Sum());
+    for (int r = 0; r < 4 && begin + r < kRows; ++r) sums[begin + r] = joined.row[r];
+  }
+}
 
-// kRows rows from `row` on, at most four, side by side: one row's sums would wait for each other. The bits of a row
+// kRows rows from `row` on, side by side: one alone would wait for its mean, then for its variance. The bits of a row
 // do not depend on the others.
 template <int kRows, class Y>
 HWY_INLINE void ForwardRows(TensorView<const float> x, int64_t row, const float* gamma, const float* beta, float eps,
@@ -31,14 +40,15 @@ HWY_INLINE void ForwardRows(TensorView<const float> x, int64_t row, const float*
   const auto n = static_cast<float>(cols);
   const float* in[kRows];
   Y* out[kRows];
-  rows::VF m[kRows], s[kRows], sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for (int r = 0; r < kRows; ++r) in[r] = &x(row + r, 0), out[r] = &y(row + r, 0);
+  float sums[kRows];
+  rows::VF m[kRows], s[kRows], sum[kRows];
+  for (int r = 0; r < kRows; ++r) in[r] = &x(row + r, 0), out[r] = &y(row + r, 0), sum[r] = hn::Zero(d);
 
   rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
     for (int r = 0; r < kRows; ++r) sum[r] = hn::Add(sum[r], access.Load(in[r] + i));
   });
-  const Four sums = four_rows::Join(sum, four_rows::Sum());
-  for (int r = 0; r < kRows; ++r) m[r] = hn::Set(d, sums.row[r] / n), sum[r] = hn::Zero(d);
+  SumLanes<kRows>(sum, sums);
+  for (int r = 0; r < kRows; ++r) m[r] = hn::Set(d, sums[r] / n), sum[r] = hn::Zero(d);
 
   rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
     for (int r = 0; r < kRows; ++r) {
@@ -46,8 +56,8 @@ HWY_INLINE void ForwardRows(TensorView<const float> x, int64_t row, const float*
       sum[r] = hn::MulAdd(deviation, deviation, sum[r]);
     }
   });
-  const Four squares = four_rows::Join(sum, four_rows::Sum());
-  for (int r = 0; r < kRows; ++r) s[r] = hn::Set(d, 1.0f / std::sqrt(squares.row[r] / n + eps));
+  SumLanes<kRows>(sum, sums);
+  for (int r = 0; r < kRows; ++r) s[r] = hn::Set(d, 1.0f / std::sqrt(sums[r] / n + eps));
 
   rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
     const auto g = access.Load(gamma + i), b = access.Load(beta + i);
@@ -64,8 +74,10 @@ HWY_INLINE void ForwardRows(TensorView<const float> x, int64_t row, const float*
 void LayernormForward(TensorView<const float> x, const float* gamma, const float* beta, float eps, Matrix y,
                       float* mean, float* rstd) {
   rows::WithNumbers(y, [=](auto out) HWY_ATTR {
+    constexpr int kSideBySide = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // as the registers allow
     int64_t row = 0;
-    for (; row + 4 <= x.rows(); row += 4) ForwardRows<4>(x, row, gamma, beta, eps, out, mean, rstd);
+    for (; row + kSideBySide <= x.rows(); row += kSideBySide)
+      ForwardRows<kSideBySide>(x, row, gamma, beta, eps, out, mean, rstd);
     for (; row < x.rows(); ++row) ForwardRows<1>(x, row, gamma, beta, eps, out, mean, rstd);
   });
 }
