@@ -59,12 +59,17 @@ HWY_INLINE void ForwardRows(TensorView<const float> x, int64_t row, const float*
   SumLanes<kRows>(sum, sums);
   for (int r = 0; r < kRows; ++r) s[r] = hn::Set(d, 1.0f / std::sqrt(sums[r] / n + eps));
 
-  rows::ForEachVector(cols, [&](int64_t i, auto access) HWY_ATTR {
-    const auto g = access.Load(gamma + i), b = access.Load(beta + i);
+  rows::ForEachPair<cast::InOrder>(cols, [&](int64_t i, auto access) HWY_ATTR {
+    rows::VF g[2], b[2], v[2];
+    access.Load(gamma + i, g);
+    access.Load(beta + i, b);
     for (int r = 0; r < kRows; ++r) {
-      const auto normed = hn::Mul(hn::Sub(access.Load(in[r] + i), m[r]), s[r]);
-      const auto scaled = hn::MulAdd(normed, g, b);
-      access.Store(std::is_same_v<Y, int8_t> ? cast::ZeroIfNaN(scaled) : scaled, out[r] + i);
+      access.Load(in[r] + i, v);
+      for (int k = 0; k < 2; ++k) {
+        v[k] = hn::MulAdd(hn::Mul(hn::Sub(v[k], m[r]), s[r]), g[k], b[k]);
+        if (std::is_same_v<Y, int8_t>) v[k] = cast::ZeroIfNaN(v[k]);
+      }
+      access.Store(v, out[r] + i);
     }
   });
   for (int r = 0; r < kRows && mean != nullptr; ++r) mean[row + r] = hn::GetLane(m[r]);

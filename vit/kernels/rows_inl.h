@@ -118,57 +118,68 @@ template <class Y, class... X>
 using PairsOf =
     std::conditional_t<!std::is_same_v<Y, float> && (std::is_same_v<X, BFloat16> && ...), cast::EvenOdd, cast::InOrder>;
 
-/// The first `count` elements at p, then zeros, as a pair.
-template <class Pairs, class T>
-HWY_INLINE void LoadTail(const T* p, int64_t count, VF (&v)[2]) {
-  HWY_ALIGN T lanes[2 * HWY_MAX_BYTES / sizeof(float)] = {};
-  std::memcpy(lanes, p, static_cast<std::size_t>(count) * sizeof(T));
-  Pairs::Load(lanes, v);
-}
+/// Access to a whole pair.
+template <class Pairs>
+struct FullPair {
+  template <class T>
+  HWY_INLINE void Load(const T* p, VF (&v)[2]) const {
+    Pairs::Load(p, v);
+  }
+  template <class T>
+  HWY_INLINE void Store(const VF (&v)[2], T* p) const {
+    Pairs::Store(v, p);
+  }
+};
 
-template <class Pairs, class T>
-HWY_INLINE void StoreTail(const VF (&v)[2], int64_t count, T* p) {
-  HWY_ALIGN T lanes[2 * HWY_MAX_BYTES / sizeof(float)];
-  Pairs::Store(v, lanes);
-  std::memcpy(p, lanes, static_cast<std::size_t>(count) * sizeof(T));
+/// Access to the last `count` elements of a row, fewer than a pair: see Tail.
+template <class Pairs>
+struct TailPair {
+  int64_t count;
+
+  template <class T>
+  HWY_INLINE void Load(const T* p, VF (&v)[2]) const {
+    HWY_ALIGN T lanes[2 * HWY_MAX_BYTES / sizeof(float)] = {};
+    std::memcpy(lanes, p, static_cast<std::size_t>(count) * sizeof(T));
+    Pairs::Load(lanes, v);
+  }
+  template <class T>
+  HWY_INLINE void Store(const VF (&v)[2], T* p) const {
+    HWY_ALIGN T lanes[2 * HWY_MAX_BYTES / sizeof(float)];
+    Pairs::Store(v, lanes);
+    std::memcpy(p, lanes, static_cast<std::size_t>(count) * sizeof(T));
+  }
+};
+
+/// body(i, access) for the pairs that start at element i of a row of n.
+template <class Pairs, class Body>
+HWY_INLINE void ForEachPair(int64_t n, Body body) {
+  const int64_t step = 2 * VectorSize();
+  int64_t i = 0;
+  for (; i + step <= n; i += step) body(i, FullPair<Pairs>());
+  if (i < n) body(i, TailPair<Pairs>{n - i});
 }
 
 /// y = f(x) for n elements, f(v) changing a pair of vectors in place; y may be x.
 template <class X, class Y, class F>
 HWY_INLINE void MapPairs(const X* x, int64_t n, Y* y, F f) {
-  using Pairs = PairsOf<Y, X>;
-  const int64_t step = 2 * VectorSize();
-  VF v[2];
-  int64_t i = 0;
-  for (; i + step <= n; i += step) {
-    Pairs::Load(x + i, v);
+  ForEachPair<PairsOf<Y, X>>(n, [=](int64_t i, auto access) HWY_ATTR {
+    VF v[2];
+    access.Load(x + i, v);
     f(v);
-    Pairs::Store(v, y + i);
-  }
-  if (i == n) return;
-  LoadTail<Pairs>(x + i, n - i, v);
-  f(v);
-  StoreTail<Pairs>(v, n - i, y + i);
+    access.Store(v, y + i);
+  });
 }
 
 /// y = f(x, z) for n elements, f(v, w) changing the pair v in place; y may be x or z.
 template <class X, class Z, class Y, class F>
 HWY_INLINE void MapPairs(const X* x, const Z* z, int64_t n, Y* y, F f) {
-  using Pairs = PairsOf<Y, X, Z>;
-  const int64_t step = 2 * VectorSize();
-  VF v[2], w[2];
-  int64_t i = 0;
-  for (; i + step <= n; i += step) {
-    Pairs::Load(x + i, v);
-    Pairs::Load(z + i, w);
+  ForEachPair<PairsOf<Y, X, Z>>(n, [=](int64_t i, auto access) HWY_ATTR {
+    VF v[2], w[2];
+    access.Load(x + i, v);
+    access.Load(z + i, w);
     f(v, w);
-    Pairs::Store(v, y + i);
-  }
-  if (i == n) return;
-  LoadTail<Pairs>(x + i, n - i, v);
-  LoadTail<Pairs>(z + i, n - i, w);
-  f(v, w);
-  StoreTail<Pairs>(v, n - i, y + i);
+    access.Store(v, y + i);
+  });
 }
 
 /// The same for matrices of one shape.
