@@ -150,15 +150,15 @@ struct Reference {
 
 /// Rows as far apart as those of one head in a wider matrix.
 template <class T>
-GuardedMatrixOf<T> sheet(int64_t rows, const Case& shape) {
-  return GuardedMatrixOf<T>(rows, shape.head_size, 2 * shape.head_size + 3);
+Guarded<T> sheet(int64_t rows, const Case& shape) {
+  return Guarded<T>(rows, shape.head_size, 2 * shape.head_size + 3);
 }
 
 template <class T>
-GuardedMatrixOf<T> sheet(const Case& shape, const Doubles& from) {
-  GuardedMatrixOf<T> m = sheet<T>(static_cast<int64_t>(from.size()) / shape.head_size, shape);
+Guarded<T> sheet(const Case& shape, const Doubles& from) {
+  Guarded<T> m = sheet<T>(static_cast<int64_t>(from.size()) / shape.head_size, shape);
   for (int64_t r = 0; r < m.rows(); ++r)
-    for (int64_t c = 0; c < m.cols(); ++c) m(r, c) = Guard<T>::narrowed(static_cast<float>(from[at(r, c, m.cols())]));
+    for (int64_t c = 0; c < m.cols(); ++c) test::assign(m(r, c), static_cast<float>(from[at(r, c, m.cols())]));
   return m;
 }
 
@@ -453,8 +453,8 @@ TEST(AttentionErrorTest, WrongShapesAreNamed) {
 
 TEST(AttentionErrorTest, WrongTypesAreNamed) {
   GuardedMatrix wide(4, 8);
-  GuardedMatrixOf<BFloat16> narrow(4, 8);
-  GuardedMatrixOf<int8_t> bytes(4, 8);
+  Guarded<BFloat16> narrow(4, 8);
+  Guarded<int8_t> bytes(4, 8);
   const auto text = [&](ConstMatrix q, ConstMatrix v, Matrix out) -> std::string {
     try {
       attention_forward(q, q, v, {}, out, nullptr, nullptr);

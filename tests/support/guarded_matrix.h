@@ -18,6 +18,7 @@ inline float as_float(int8_t v) { return v; }
 
 inline void assign(float& to, float v) { to = v; }
 inline void assign(BFloat16& to, float v) { to = to_bf16(v); }
+inline void assign(int8_t& to, float v) { to = static_cast<int8_t>(v); }
 
 // What the memory beside the elements holds: NaN where the type has one.
 template <class T>
