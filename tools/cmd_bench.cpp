@@ -20,6 +20,7 @@ struct BenchArgs {
   int64_t batch = 0;
   BenchOptions options;
   EngineOptions engine;
+  Recompute recompute = Recompute::none;
 };
 
 void print_result(const BenchResult& r, const BenchContext& c) {
@@ -45,6 +46,13 @@ OpenModel untrained(const std::string& preset) {
 constexpr Word<EngineMode> kModes[] = {
     {"auto", EngineMode::automatic}, {"throughput", EngineMode::throughput}, {"latency", EngineMode::latency}};
 
+constexpr Word<Recompute> kRecomputes[] = {
+    {"none", Recompute::none}, {"attention", Recompute::attention}, {"block", Recompute::block}};
+
+StepOptions step_options(const BenchArgs& args, DType dtype) {
+  return {.dtype = dtype, .recompute = args.recompute, .label_smoothing = 0.1f};
+}
+
 int run_bench(const BenchArgs& args) {
   const bool from_file = !args.model.empty();
   if (from_file && !args.preset.empty()) fail(ErrorKind::usage, "bench takes MODEL or --model, not both");
@@ -55,9 +63,9 @@ int run_bench(const BenchArgs& args) {
                        .batch = args.batch > 0 ? args.batch : (args.train ? 32 : 1),
                        .threads = thread_count(),
                        .train = args.train};
-  const BenchResult result = args.train
-                                 ? bench_training(config, context.dtype, context.batch, args.options)
-                                 : bench_inference(config, open.weights, args.engine, context.batch, args.options);
+  const BenchResult result =
+      args.train ? bench_training(config, step_options(args, context.dtype), context.batch, args.options)
+                 : bench_inference(config, open.weights, args.engine, context.batch, args.options);
   context.peak_gflops = peak_gflops_of_all_threads(context.dtype);
   print_result(result, context);
   if (args.options.profile) std::cout << '\n' << profile_text(result, context);
@@ -95,6 +103,9 @@ void add_bench_command(CLI::App& root, Run& run) {
   add_dtype_option(*command, args->engine.dtype);
   add_word_option(*command, "--mode", kModes, args->engine.mode,
                   "throughput = images side by side, latency = all threads on one image; auto = by batch and threads")
+      ->group("Running");
+  add_word_option(*command, "--recompute", kRecomputes, args->recompute,
+                  "with --train: activations that backward computes again instead of keeping them")
       ->group("Running");
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_bench(*args); }; });
