@@ -1,18 +1,20 @@
 // Products at the shapes of ViT-Tiny, one thread: GF/s, and as a fraction of the register-only peak measured at
-// the start of the same run.
+// the start of the same run, of the type that is multiplied.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
 
 #include "vit/core/buffer.h"
 #include "vit/core/rng.h"
+#include "vit/kernels/elementwise.h"
 #include "vit/kernels/gemm.h"
 #include "vit/kernels/peak.h"
 
 namespace {
 
-using vit::Activation;
 using vit::AlignedBuffer;
+using vit::DType;
+using vit::Matrix;
 using vit::PackedWeight;
 using vit::TensorView;
 
@@ -23,20 +25,34 @@ AlignedBuffer<float> random_buffer(int64_t count) {
   return buffer;
 }
 
-// x [M, I], w [O, I], y [M, O].
+/// Random numbers in `type`; int8 in its whole range.
+struct Values {
+  AlignedBuffer<float> wide;
+  AlignedBuffer<std::byte> narrow;
+  Matrix matrix;
+
+  Values(DType type, int64_t rows, int64_t cols)
+      : wide(random_buffer(rows * cols)),
+        narrow(rows * cols * vit::dtype_bytes(type)),
+        matrix(narrow.data(), type, rows, cols, cols) {
+    vit::convert(TensorView<float>(wide.data(), {rows, cols}), matrix, type == DType::i8 ? 127.0f : 1.0f);
+  }
+};
+
+/// x [M, I] and y [M, O] in the type of the products, w [O, I] in fp32.
 struct Layer {
   int64_t m, o, i;
-  AlignedBuffer<float> x = random_buffer(m * i), w = random_buffer(o * i), y = random_buffer(m * o),
-                       b = random_buffer(o);
-  TensorView<float> x_view() { return {x.data(), {m, i}}; }
-  TensorView<float> w_view() { return {w.data(), {o, i}}; }
-  TensorView<float> y_view() { return {y.data(), {m, o}}; }
+  DType type;
+  Values x{type, m, i}, y{type, m, o};
+  AlignedBuffer<float> w = random_buffer(o * i), b = random_buffer(o), sums{m * o};
+  TensorView<float> weight() { return {w.data(), {o, i}}; }
+  TensorView<float> fp32_result() { return {sums.data(), {m, o}}; }
 };
 
 template <class Body>
-void run(benchmark::State& state, Body body) {
-  static const double peak = vit::measured_peak_gflops();
-  Layer layer{state.range(0), state.range(1), state.range(2)};
+void run(benchmark::State& state, DType type, Body body) {
+  const double peak = vit::measured_peak_gflops(type);
+  Layer layer{state.range(0), state.range(1), state.range(2), type};
   body(layer, [&](auto&& product) {
     for (auto _ : state) product();
   });
@@ -47,43 +63,41 @@ void run(benchmark::State& state, Body body) {
   state.counters["peak"] = peak;
 }
 
-void forward(benchmark::State& state, Activation activation) {
-  run(state, [=](Layer& layer, auto repeat) {
+void forward(benchmark::State& state, DType type) {
+  run(state, type, [=](Layer& layer, auto repeat) {
     PackedWeight packed;
-    packed.pack(layer.w_view(), PackedWeight::Use::forward);
+    packed.pack(layer.weight(), PackedWeight::Use::forward, {.type = type, .bias = layer.b.data()});
+    const Matrix y = type == DType::bf16 ? layer.y.matrix : Matrix(layer.fp32_result());
+    repeat([&] { packed.multiply(layer.x.matrix, y); });
+  });
+}
+
+void backward_data(benchmark::State& state, DType type) {
+  run(state, type, [=](Layer& layer, auto repeat) {
+    PackedWeight packed;
+    packed.pack(layer.weight(), PackedWeight::Use::backward_data, {.type = type});
+    repeat([&] { packed.multiply(layer.y.matrix, layer.x.matrix); });
+  });
+}
+
+void backward_weight(benchmark::State& state, DType type) {
+  run(state, type, [](Layer& layer, auto repeat) {
     repeat(
-        [&] { packed.multiply(layer.x_view(), layer.y_view(), {.bias = layer.b.data(), .activation = activation}); });
-  });
-}
-
-void backward_data(benchmark::State& state) {
-  run(state, [](Layer& layer, auto repeat) {
-    PackedWeight packed;
-    packed.pack(layer.w_view(), PackedWeight::Use::backward_data);
-    repeat([&] { packed.multiply(layer.y_view(), layer.x_view()); });
-  });
-}
-
-void backward_weight(benchmark::State& state) {
-  run(state, [](Layer& layer, auto repeat) {
-    repeat([&] {
-      vit::gemm(layer.y_view(), layer.x_view(), layer.w_view(),
-                {.transpose_a = true, .epilogue = {.accumulate = true}});
-    });
+        [&] { vit::gemm(layer.y.matrix, layer.x.matrix, layer.weight(), {.transpose_a = true, .accumulate = true}); });
   });
 }
 
 // The weight as it lies, not packed.
 void forward_plain(benchmark::State& state) {
-  run(state, [](Layer& layer, auto repeat) {
-    repeat([&] { vit::gemm(layer.x_view(), layer.w_view(), layer.y_view(), {.transpose_b = true}); });
+  run(state, DType::f32, [](Layer& layer, auto repeat) {
+    repeat([&] { vit::gemm(layer.x.matrix, layer.weight(), layer.y.matrix, {.transpose_b = true}); });
   });
 }
 
-void pack(benchmark::State& state) {
-  const Layer layer{1, state.range(0), state.range(1)};
+void pack(benchmark::State& state, DType type) {
+  Layer layer{1, state.range(0), state.range(1), type};
   PackedWeight packed;
-  for (auto _ : state) packed.pack({layer.w.data(), {layer.o, layer.i}}, PackedWeight::Use::forward);
+  for (auto _ : state) packed.pack(layer.weight(), PackedWeight::Use::forward, {.type = type});
 }
 
 void shapes(benchmark::internal::Benchmark* bench) {
@@ -93,11 +107,16 @@ void shapes(benchmark::internal::Benchmark* bench) {
   bench->Args({64, 10, 192})->Args({1024, 192, 48});
 }
 
-BENCHMARK_CAPTURE(forward, bias, Activation::none)->Apply(shapes);
-BENCHMARK_CAPTURE(forward, gelu_erf, Activation::gelu_erf)->Args({1040, 768, 192})->Args({8320, 768, 192});
-BENCHMARK(backward_data)->Apply(shapes);
-BENCHMARK(backward_weight)->Apply(shapes);
+BENCHMARK_CAPTURE(forward, fp32, DType::f32)->Apply(shapes);
+BENCHMARK_CAPTURE(forward, bf16, DType::bf16)->Apply(shapes);
+BENCHMARK_CAPTURE(forward, int8, DType::i8)->Apply(shapes);
+BENCHMARK_CAPTURE(backward_data, fp32, DType::f32)->Apply(shapes);
+BENCHMARK_CAPTURE(backward_data, bf16, DType::bf16)->Apply(shapes);
+BENCHMARK_CAPTURE(backward_weight, fp32, DType::f32)->Apply(shapes);
+BENCHMARK_CAPTURE(backward_weight, bf16, DType::bf16)->Apply(shapes);
 BENCHMARK(forward_plain)->Apply(shapes);
-BENCHMARK(pack)->Args({768, 192})->Args({192, 768});
+BENCHMARK_CAPTURE(pack, fp32, DType::f32)->Args({768, 192})->Args({192, 768});
+BENCHMARK_CAPTURE(pack, bf16, DType::bf16)->Args({768, 192})->Args({192, 768});
+BENCHMARK_CAPTURE(pack, int8, DType::i8)->Args({768, 192})->Args({192, 768});
 
 }  // namespace

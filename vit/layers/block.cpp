@@ -178,11 +178,13 @@ void Block::backward(TensorView<float> dout, TensorView<const float> x, const Sa
   dbranch = residual1_.backward(dout, saved.residual1, leave, gradients, scratch.branch, dropout_inside);
   attention_.backward(dbranch, saved.normed1.slice(0, shard.rows()), saved.attention, shard, leave, gradients,
                       scratch.attention, dnormed1);
+  TensorView<float> past_branch = dout;
   if (options_.class_row) {
     std::fill_n(dx.data(), dx.size(), 0.0f);
     convert(dout, dx.every(shard.tokens));
+    past_branch = dx;
   }
-  norm1_.backward(dnormed1, x, saved.norm1, shard, gradients, dx, dx);
+  norm1_.backward(dnormed1, x, saved.norm1, shard, gradients, past_branch, dx);
 }
 
 }  // namespace vit
