@@ -14,8 +14,14 @@
 namespace vit::tools {
 namespace {
 
+/// What of a preset is another size; 0 = as it is.
+struct Resized {
+  int64_t image_size = 0, depth = 0, width = 0, heads = 0;
+};
+
 struct BenchArgs {
   std::string model, preset, json;
+  Resized resized;
   bool train = false;
   int64_t batch = 0;
   BenchOptions options;
@@ -36,9 +42,30 @@ void print_result(const BenchResult& r, const BenchContext& c) {
   line("memory", concat(fixed(r.peak_rss_mb, 1), " MB at most"));
 }
 
-OpenModel untrained(const std::string& preset) {
+/// The preset with some sizes changed, which its name then tells. A new width keeps the head size and the ratio of the
+/// mlp's width to it.
+ModelConfig resized_preset(const std::string& preset, const Resized& sizes) {
+  ModelConfig config = model_preset(preset.empty() ? "vit_tiny_patch16_224" : preset);
+  if (sizes.width > 0) {
+    config.heads = sizes.width / config.head_size();
+    config.mlp_width = sizes.width * (config.mlp_width / config.width);
+  }
+  const auto change = [&](const char* name, int64_t wanted, int64_t& size) {
+    if (wanted == 0) return;
+    size = wanted;
+    config.name += concat(" ", name, "=", wanted);
+  };
+  change("image-size", sizes.image_size, config.image_size);
+  change("depth", sizes.depth, config.depth);
+  change("width", sizes.width, config.width);
+  change("heads", sizes.heads, config.heads);
+  validate(config);
+  return config;
+}
+
+OpenModel untrained(const std::string& preset, const Resized& sizes) {
   OpenModel open;
-  open.model.config = model_preset(preset.empty() ? "vit_tiny_patch16_224" : preset);
+  open.model.config = resized_preset(preset, sizes);
   open.weights = fresh_parameters(open.model.config, 0);
   return open;
 }
@@ -56,7 +83,10 @@ StepOptions step_options(const BenchArgs& args, DType dtype) {
 int run_bench(const BenchArgs& args) {
   const bool from_file = !args.model.empty();
   if (from_file && !args.preset.empty()) fail(ErrorKind::usage, "bench takes MODEL or --model, not both");
-  const OpenModel open = from_file ? open_model(args.model) : untrained(args.preset);
+  const Resized& r = args.resized;
+  if (from_file && (r.image_size > 0 || r.depth > 0 || r.width > 0 || r.heads > 0))
+    fail(ErrorKind::usage, "--image-size, --depth, --width and --heads change a preset (--model), not a MODEL");
+  const OpenModel open = from_file ? open_model(args.model) : untrained(args.preset, args.resized);
   const ModelConfig& config = open.model.config;
   BenchContext context{.model = from_file ? args.model : config.name,
                        .dtype = runnable_dtype(args.engine.dtype),
@@ -85,6 +115,18 @@ void add_bench_command(CLI::App& root, Run& run) {
       ->type_name("PRESET")
       ->check(one_of(model_preset_names()))
       ->group("What");
+  const auto add_size = [&](const char* name, int64_t& size, const char* description) {
+    command->add_option(name, size, description)
+        ->capture_default_str()
+        ->type_name("N")
+        ->check(at_least(0))
+        ->check(within(0, 65536))
+        ->group("What");
+  };
+  add_size("--image-size", args->resized.image_size, "another size of the preset's pictures; 0 = its own");
+  add_size("--depth", args->resized.depth, "another number of blocks; 0 = the preset's");
+  add_size("--width", args->resized.width, "another width, with heads of the same size; 0 = the preset's");
+  add_size("--heads", args->resized.heads, "another number of heads; 0 = by the width");
   command->add_flag("--train", args->train, "measure training steps (forward, backward, clipping, AdamW)")
       ->group("What");
   command->add_option("--batch", args->batch, "pictures a step; 0 = 1, with --train 32")
