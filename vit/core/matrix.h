@@ -45,10 +45,16 @@ class BasicMatrix {
   bool contiguous() const { return rows_ <= 1 || stride_ == cols_; }
   explicit operator bool() const { return data_ != nullptr; }
 
-  /// `count` rows from `begin`.
-  BasicMatrix slice(int64_t begin, int64_t count) const { return {at(begin, 0), type_, count, cols_, stride_}; }
-  /// `count` columns from `begin`.
-  BasicMatrix columns(int64_t begin, int64_t count) const { return {at(0, begin), type_, rows_, count, stride_}; }
+  /// `count` rows from `begin`. Throws Error (internal) when there are not so many.
+  BasicMatrix slice(int64_t begin, int64_t count) const {
+    check_part("rows", begin, count, rows_);
+    return {at(begin, 0), type_, count, cols_, stride_};
+  }
+  /// `count` columns from `begin`. Throws Error (internal) when there are not so many.
+  BasicMatrix columns(int64_t begin, int64_t count) const {
+    check_part("columns", begin, count, cols_);
+    return {at(0, begin), type_, rows_, count, stride_};
+  }
 
   /// Rows 0, step, 2 step, ...: e.g. the class tokens of images of `step` tokens.
   BasicMatrix every(int64_t step) const { return {data_, type_, (rows_ + step - 1) / step, cols_, stride_ * step}; }
@@ -69,6 +75,10 @@ class BasicMatrix {
   }
 
  private:
+  static void check_part(const char* what, int64_t begin, int64_t count, int64_t size) {
+    if (begin < 0 || count < 0 || begin + count > size)
+      fail(ErrorKind::internal, "[matrix] has ", size, " ", what, ", not ", count, " from ", begin);
+  }
   Void* at(int64_t row, int64_t col) const {
     if (data_ == nullptr) return nullptr;
     return reinterpret_cast<Byte*>(data_) + (row * stride_ + col) * dtype_bytes(type_);

@@ -389,6 +389,7 @@ void PackedWeight::pack(TensorView<const float> weight, Use use, const Options& 
   if (weight.size() == 0) fail(ErrorKind::internal, "[gemm] weight to pack is empty");
   if (use == Use::backward_data && (options.type == DType::i8 || options.bias != nullptr))
     fail(ErrorKind::internal, "[gemm] the product of gradients has no int8 and no bias");
+  use_one_product_thread();  // before anything is prepared: it is prepared for that number of threads
   apply_isa();
   if (!impl_ || !impl_->fits(weight, stride, use, options.type))
     impl_ = std::make_unique<Impl>(weight, stride, use, options.type);

@@ -167,9 +167,7 @@ void Vit::forward_part(int phase, int part, TensorView<const float> patches, con
     const bool nothing_leaves = phase == depth && class_row() && shard.first_token > 0;
     if (!nothing_leaves) blocks_[static_cast<std::size_t>(phase - 1)].finish(x, shard, qkv(phase - 1), scratch);
   }
-  if (phase < depth)
-    blocks_[static_cast<std::size_t>(phase)].project(x, shard, qkv(phase).slice(shard.first_token, shard.own_tokens),
-                                                     scratch);
+  if (phase < depth) blocks_[static_cast<std::size_t>(phase)].project(x, shard, qkv(phase), scratch);
 }
 
 // ---- training ----
