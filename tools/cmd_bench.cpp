@@ -25,7 +25,8 @@ struct BenchArgs {
   bool train = false;
   int64_t batch = 0;
   BenchOptions options;
-  EngineOptions engine;
+  DTypeChoice dtype;
+  EngineMode mode = EngineMode::automatic;
   Recompute recompute = Recompute::none;
 };
 
@@ -63,10 +64,15 @@ ModelConfig resized_preset(const std::string& preset, const Resized& sizes) {
   return config;
 }
 
-OpenModel untrained(const std::string& preset, const Resized& sizes) {
+OpenModel untrained(const std::string& preset, const Resized& sizes, bool quantized) {
   OpenModel open;
   open.model.config = resized_preset(preset, sizes);
+  open.model.layout = parameter_layout(open.model.config);
   open.weights = fresh_parameters(open.model.config, 0);
+  if (!quantized) return open;
+  // Nobody looks at the answers, and the time of a product does not depend on its values: any scale serves.
+  for (const std::string& weight : quantizable_weights(open.model.layout))
+    open.model.quantization.input_scales[weight] = 1.0f / 32;
   return open;
 }
 
@@ -86,16 +92,20 @@ int run_bench(const BenchArgs& args) {
   const Resized& r = args.resized;
   if (from_file && (r.image_size > 0 || r.depth > 0 || r.width > 0 || r.heads > 0))
     fail(ErrorKind::usage, "--image-size, --depth, --width and --heads change a preset (--model), not a MODEL");
-  const OpenModel open = from_file ? open_model(args.model) : untrained(args.preset, args.resized);
+  const OpenModel open =
+      from_file ? open_model(args.model) : untrained(args.preset, args.resized, args.dtype.word == "int8");
   const ModelConfig& config = open.model.config;
+  const bool quantized = !open.model.quantization.empty();
+  if (args.train && args.dtype.word == "int8") fail(ErrorKind::usage, "bench --train: needs --dtype fp32 or bf16");
+  const EngineOptions engine{.dtype = args.dtype.of(quantized && !args.train), .mode = args.mode};
   BenchContext context{.model = from_file ? args.model : config.name,
-                       .dtype = runnable_dtype(args.engine.dtype),
+                       .dtype = runnable_dtype(engine.dtype),
                        .batch = args.batch > 0 ? args.batch : (args.train ? 32 : 1),
                        .threads = thread_count(),
                        .train = args.train};
   const BenchResult result =
       args.train ? bench_training(config, step_options(args, context.dtype), context.batch, args.options)
-                 : bench_inference(config, open.weights, args.engine, context.batch, args.options);
+                 : bench_inference(open, engine, context.batch, args.options);
   context.peak_gflops = peak_gflops_of_all_threads(context.dtype);
   print_result(result, context);
   if (args.options.profile) std::cout << '\n' << profile_text(result, context);
@@ -142,8 +152,8 @@ void add_bench_command(CLI::App& root, Run& run) {
       ->group("Running");
   command->add_flag("--profile", args->options.profile, "also say where the time of a step goes")->group("What");
   command->add_option("--json", args->json, "write the figures as JSON")->type_name("FILE")->group("Output");
-  add_dtype_option(*command, args->engine.dtype);
-  add_word_option(*command, "--mode", kModes, args->engine.mode,
+  add_dtype_option(*command, args->dtype);
+  add_word_option(*command, "--mode", kModes, args->mode,
                   "throughput = images side by side, latency = all threads on one image; auto = by batch and threads")
       ->group("Running");
   add_word_option(*command, "--recompute", kRecomputes, args->recompute,

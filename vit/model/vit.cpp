@@ -53,8 +53,9 @@ Vit::Vit(const ModelConfig& config, const VitOptions& options)
       blocks_(make_blocks(registry_, config_, class_row())),
       head_(registry_, head_options(config_)) {}
 
-void Vit::pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale) {
-  const Packing packing{source, options_.dtype, training, input_scale};
+void Vit::pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale,
+               const InputObserver& observe) {
+  const Packing packing{source, options_.dtype, training, input_scale, observe};
   embed_.pack(packing);
   head_.pack(packing);
   parallel_for(config_.depth, 1, [&](int64_t begin, int64_t end) {
