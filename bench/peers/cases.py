@@ -12,7 +12,7 @@ INFERENCE = [("ti16", 1), ("ti16", 16), ("b16", 1), ("b16", 8), ("cifar", 1), ("
 TRAINING = [("cifar", 128), ("ti16", 32)]
 SCALING = [("ti16", 16), ("b16", 8), ("cifar", 128)]
 # Cost curves of vit_tiny_patch16_224 with one size changed: option of `vit bench`, its values.
-CURVES = [("image-size", [224, 320, 448, 576, 704, 832, 1024]), ("batch", [1, 2, 4, 8, 16, 32, 64]),
+CURVES = [("image-size", [224, 304, 416, 576, 768, 1024]), ("batch", [1, 2, 4, 8, 16, 32, 64]),
           ("depth", [3, 6, 12, 18, 24]), ("width", [192, 384, 576, 768, 1024])]
 
 
