@@ -5,7 +5,7 @@
 namespace vit::test {
 namespace {
 
-class Quantize : public Workspace {
+class QuantizeCommand : public Workspace {
  protected:
   void SetUp() override {
     if (runnable_dtype(DType::i8) != DType::i8) GTEST_SKIP() << "no int8 arithmetic here";
@@ -19,7 +19,7 @@ class Quantize : public Workspace {
   }
 };
 
-TEST_F(Quantize, TheModelIsSmallAndEvalAgreesWithItsRecord) {
+TEST_F(QuantizeCommand, TheModelIsSmallAndEvalAgreesWithItsRecord) {
   ASSERT_TRUE(ended_with(run_vit(command({"--json", path("q.json"), "--images", "12"})), 0));
   const auto json = json_of("q.json");
   EXPECT_EQ(json["calibration"]["images"], 12);
@@ -43,7 +43,7 @@ TEST_F(Quantize, TheModelIsSmallAndEvalAgreesWithItsRecord) {
   EXPECT_FALSE(quantization["input_scales"].empty());
 }
 
-TEST_F(Quantize, RunsInAnyArithmetic) {
+TEST_F(QuantizeCommand, RunsInAnyArithmetic) {
   ASSERT_TRUE(ended_with(run_vit(command()), 0));
   for (const std::string dtype : {"fp32", "bf16", "int8", "auto"}) {
     ASSERT_TRUE(
@@ -55,14 +55,14 @@ TEST_F(Quantize, RunsInAnyArithmetic) {
   }
 }
 
-TEST_F(Quantize, SameBytesForAnyThreads) {
+TEST_F(QuantizeCommand, SameBytesForAnyThreads) {
   ASSERT_TRUE(ended_with(run_vit(command({"--threads", "1"})), 0));
   const std::string one = text_of(dir_ / "int8.h5");
   ASSERT_TRUE(ended_with(run_vit(command({"--threads", "3", "--force"})), 0));
   EXPECT_TRUE(one == text_of(dir_ / "int8.h5"));
 }
 
-TEST_F(Quantize, SaysWhatIsWrong) {
+TEST_F(QuantizeCommand, SaysWhatIsWrong) {
   ASSERT_TRUE(ended_with(run_vit(command()), 0));
   EXPECT_TRUE(failed_with(run_vit(command()), 2, {"int8.h5", "--force"}));
   EXPECT_TRUE(
@@ -78,7 +78,7 @@ TEST_F(Quantize, SaysWhatIsWrong) {
                   {"classes"}));
 }
 
-TEST_F(Quantize, APresetCanBeMeasuredInInt8) {
+TEST_F(QuantizeCommand, APresetCanBeMeasuredInInt8) {
   ASSERT_TRUE(ended_with(run_vit({"bench", "--model", "vit_micro_patch4_20", "--dtype", "int8", "--seconds", "0.02",
                                   "--json", path("bench.json")}),
                          0));
