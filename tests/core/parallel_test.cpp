@@ -98,7 +98,70 @@ TEST_P(Threads, BrokenTurnstileLetsEveryoneGo) {
   EXPECT_THROW(run(), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Counts, Threads, testing::Values(1, 2, 4));
+/// Runs every part of every phase and checks the order: what each part sees of the phase before it.
+void expect_phases(int phases, int parts) {
+  std::vector<std::atomic<int>> runs(static_cast<std::size_t>(phases * parts));
+  std::vector<std::atomic<int>> ended(static_cast<std::size_t>(phases));
+  parallel_phases(phases, parts, [&](int phase, int part) {
+    ++runs[static_cast<std::size_t>(phase * parts + part)];
+    if (phase > 0) {
+      EXPECT_EQ(ended[static_cast<std::size_t>(phase - 1)], parts) << phase << ", " << part;
+    }
+    // A part that lasts shows whether the others wait for it.
+    if ((phase + part) % 3 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    ++ended[static_cast<std::size_t>(phase)];
+  });
+  for (const auto& r : runs) EXPECT_EQ(r, 1);
+}
+
+TEST_P(Threads, PhasesRunEveryPartOnceOneAfterTheOther) {
+  for (const auto& [phases, parts] : {std::pair{7, 5}, {40, 2}, {3, 16}, {1, 4}, {6, 1}}) {
+    SCOPED_TRACE(testing::Message() << phases << " phases of " << parts);
+    expect_phases(phases, parts);
+  }
+}
+
+TEST_P(Threads, PhasesWithoutPartsAreNoWork) {
+  const auto none = [](int, int) { ADD_FAILURE() << "nothing was to be done"; };
+  parallel_phases(0, 4, none);
+  parallel_phases(4, 0, none);
+}
+
+TEST_P(Threads, PhasesInsideABodyRunSerially) {
+  parallel_shards(6, [](int64_t, int) {
+    const auto self = std::this_thread::get_id();
+    std::vector<std::pair<int, int>> order, want;
+    parallel_phases(3, 4, [&](int phase, int part) {
+      EXPECT_EQ(std::this_thread::get_id(), self);
+      order.emplace_back(phase, part);
+    });
+    for (int phase = 0; phase < 3; ++phase)
+      for (int part = 0; part < 4; ++part) want.emplace_back(phase, part);
+    EXPECT_EQ(order, want);
+  });
+}
+
+TEST_P(Threads, BodiesInsideAPhaseRunSerially) {
+  parallel_phases(2, 3, [](int, int) {
+    const auto self = std::this_thread::get_id();
+    parallel_for(10, 1, [&](int64_t, int64_t) { EXPECT_EQ(std::this_thread::get_id(), self); });
+  });
+}
+
+TEST_P(Threads, ExceptionEndsAllPhases) {
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> later{0};
+    EXPECT_THROW(parallel_phases(50, 4,
+                                 [&](int phase, int part) {
+                                   if (phase == 3 && part == round % 4) fail(ErrorKind::data, "three");
+                                   if (phase > 3) ++later;
+                                 }),
+                 Error);
+    EXPECT_EQ(later, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Counts, Threads, testing::Values(1, 2, 4, 8));
 
 TEST(ThreadCount, NegativeIsAnError) { EXPECT_THROW(set_thread_count(-1), Error); }
 

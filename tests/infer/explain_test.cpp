@@ -18,7 +18,7 @@ const std::vector<std::string> kNames{"cat", "dog", "eel"};
 
 TEST(Explain, GivesTheAnswerOfClassifyAndSharesOfThePatches) {
   for (const Pooling pooling : {Pooling::class_token, Pooling::mean}) {
-    Classifier classifier(test::small_model(kNames, pooling));
+    Classifier classifier(test::small_model(kNames, pooling), {.attention_maps = true});
     const Image image = image_from_bgr(test::random_picture(40, 24, 3));
     const auto want = classifier.classify(image, {.top_k = 3});
     for (const AttentionMethod method : {AttentionMethod::last_layer, AttentionMethod::rollout}) {
@@ -38,7 +38,7 @@ TEST(Explain, GivesTheAnswerOfClassifyAndSharesOfThePatches) {
 TEST(Explain, RuleThatResizesBeforeItCropsIsAppliedOnce) {
   Model model = test::small_model(kNames);
   model.preprocess["resize_size"] = 24;
-  Classifier classifier(std::move(model));
+  Classifier classifier(std::move(model), {.attention_maps = true});
   const Image image = image_from_bgr(test::random_picture(40, 30, 4));
   const auto want = classifier.classify(image, {.top_k = 1});
   const Explanation explanation = explain(classifier, image, AttentionMethod::last_layer);

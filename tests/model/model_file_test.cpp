@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -88,6 +89,65 @@ TEST(ModelFile, NamesWhatDoesNotFit) {
   EXPECT_TRUE(has(nan, "head.bias") && has(nan, "not finite")) << nan;
   const std::string huge = error_after([](Model& m) { m.config.width = 1 << 16; });
   EXPECT_TRUE(has(huge, "needs")) << huge;
+}
+
+TEST(OpenModel, ReadsOneParameterAtATime) {
+  const test::TempDir dir;
+  const Model model = make_small();
+  save_model(dir.path() / "m.h5", model);
+  const OpenModel open = open_model(dir.path() / "m.h5");
+  EXPECT_EQ(open.model.config, model.config);
+  EXPECT_EQ(open.model.preprocess, model.preprocess);
+  EXPECT_EQ(open.model.class_names, model.class_names);
+  EXPECT_EQ(open.model.training, model.training);
+  EXPECT_EQ(open.model.weights.size(), 0);
+  // In any order, and again: what one call read is its own.
+  const auto count = static_cast<int>(model.layout.all().size());
+  for (const int step : {1, 5}) {
+    for (int i = 0; i < count; ++i) {
+      const int index = i * step % count;
+      const Parameter& p = model.layout[index];
+      const ParameterValues values = open.weights(index);
+      EXPECT_EQ(values.owned.size(), p.count) << p.name;
+      EXPECT_TRUE(std::equal(values.data, values.data + p.count, at(model.weights, p))) << p.name;
+    }
+  }
+}
+
+TEST(OpenModel, ChecksValuesWhenTheyAreRead) {
+  const test::TempDir dir;
+  Model model = make_small();
+  at(model.weights, *model.layout.find("head.bias"))[1] = NAN;
+  save_model(dir.path() / "m.h5", model);
+  const OpenModel open = open_model(dir.path() / "m.h5");
+  for (int i = 0; i < static_cast<int>(model.layout.all().size()); ++i) {
+    const std::string& name = model.layout[i].name;
+    const std::string error = error_of([&] { open.weights(i); });
+    if (name == "head.bias") {
+      EXPECT_NE(error.find("head.bias"), std::string::npos) << error;
+      EXPECT_NE(error.find("not finite"), std::string::npos) << error;
+    } else {
+      EXPECT_EQ(error, "no error") << name;
+    }
+  }
+}
+
+TEST(OpenModel, ChecksNamesAndShapesAtOnce) {
+  const test::TempDir dir;
+  Model model = make_small();
+  model.config.mlp_width = 12;
+  save_model(dir.path() / "m.h5", model);
+  EXPECT_NE(error_of([&] { open_model(dir.path() / "m.h5"); }).find("[12, 8]"), std::string::npos);
+}
+
+TEST(FreshParameters, AreThoseOfMakeModel) {
+  const Model model = make_model(small(), 5);
+  const ParameterSource fresh = fresh_parameters(small(), 5);
+  for (int i = 0; i < static_cast<int>(model.layout.all().size()); ++i) {
+    const Parameter& p = model.layout[i];
+    const ParameterValues values = fresh(i);
+    EXPECT_TRUE(std::equal(values.data, values.data + p.count, at(model.weights, p))) << p.name;
+  }
 }
 
 TEST(ModelFile, AnotherFileIsNoModel) {

@@ -47,7 +47,8 @@ struct TrainingWorkspace {
 
 struct VitOptions {
   DType dtype = DType::f32;  // of the products
-  bool all_tokens = false;   // the last block computes all tokens even where only the class token is read (maps)
+  Recompute recompute = Recompute::none;
+  bool all_tokens = false;  // the last block computes all tokens even where only the class token is read (maps)
 };
 
 /// Vision Transformer as timm's VisionTransformer computes it. With a class token the last block asks, projects and
