@@ -16,14 +16,14 @@ namespace vit {
 
 struct QuantizeOptions {
   int64_t images = 512;     // to calibrate with, of train where that is not the evaluated split
-  std::string split;        // to evaluate; empty = default_eval_split
+  std::string split = {};   // to evaluate; empty = default_eval_split
   int64_t eval_images = 0;  // at most so many of it; 0 = all
   ClipRule clip = ClipRule::mse;
-  float migration = 0.5f;   // of smooth()
-  double max_loss = 0.001;  // of top-1, as a fraction: weights go back to bf16 until it is not exceeded
-  uint64_t seed = 0;        // of the choice of pictures
-  int64_t batch = 0;        // pictures at a time; 0 = by the model's size
-  std::string data_name;    // for the record
+  float migration = 0.5f;      // of smooth()
+  double max_loss = 0.001;     // of top-1, as a fraction: weights go back to bf16 until it is not exceeded
+  uint64_t seed = 0;           // of the choice of pictures
+  int64_t batch = 0;           // pictures at a time; 0 = by the model's size
+  std::string data_name = {};  // for the record
   std::function<void(std::string_view phase, int64_t done, int64_t total)> progress = {};
 };
 
