@@ -27,3 +27,6 @@ header_version(opencv_version ${VIT_OPENCV_INCLUDE}/opencv2/core/version.hpp
                CV_VERSION_MAJOR CV_VERSION_MINOR CV_VERSION_REVISION)
 string(CONCAT VIT_LIBRARIES "oneDNN ${dnnl_version}, Highway ${hwy_VERSION}, oneTBB ${TBB_VERSION}, "
        "OpenCV ${opencv_version}, HDF5 ${HDF5_VERSION}, libarchive ${LibArchive_VERSION}")
+
+set_source_files_properties(${PROJECT_SOURCE_DIR}/preprocess/opencv_codecs.cpp PROPERTIES COMPILE_DEFINITIONS
+                            VIT_OPENCV_IMGCODECS_NAME="${VIT_OPENCV_IMGCODECS_NAME}")

@@ -36,7 +36,16 @@ find_path(VIT_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
 find_library(VIT_OPENCV_IMGCODECS opencv_imgcodecs REQUIRED)
 find_library(VIT_OPENCV_IMGPROC opencv_imgproc REQUIRED)
 find_library(VIT_OPENCV_CORE opencv_core REQUIRED)
-vit_library(opencv INCLUDES ${VIT_OPENCV_INCLUDE}
-            LINKS ${VIT_OPENCV_IMGCODECS} ${VIT_OPENCV_IMGPROC} ${VIT_OPENCV_CORE})
+vit_library(opencv INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGPROC} ${VIT_OPENCV_CORE})
+# Loaded at run time by preprocess/opencv_codecs.cpp, under the name that its link has; tests are linked to it.
+vit_library(opencv_codecs INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGCODECS})
+file(READ_SYMLINK ${VIT_OPENCV_IMGCODECS} VIT_OPENCV_IMGCODECS_NAME)
+get_filename_component(VIT_OPENCV_IMGCODECS_NAME ${VIT_OPENCV_IMGCODECS_NAME} NAME)
+
+# libjpeg-turbo
+find_path(VIT_TURBOJPEG_INCLUDE turbojpeg.h REQUIRED)
+find_library(VIT_TURBOJPEG_LIBRARY turbojpeg REQUIRED)
+vit_library(turbojpeg INCLUDES ${VIT_TURBOJPEG_INCLUDE} LINKS ${VIT_TURBOJPEG_LIBRARY})
 mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGCODECS VIT_OPENCV_IMGPROC
+                 VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY
                  VIT_OPENCV_CORE)

@@ -1,23 +1,21 @@
 #include "datasets/picture_folder.h"
 
 #include <fstream>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
+#include "preprocess/opencv_codecs.h"
 #include "vit/core/error.h"
 
 namespace vit {
 namespace {
 
-std::vector<uint8_t> encode_png(const Image& image) {
+std::vector<uint8_t> png_of(const Image& image) {
   const cv::Mat rgb(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
                     const_cast<uint8_t*>(image.pixels.data()));
   cv::Mat bgr;
   cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  std::vector<uint8_t> bytes;
-  cv::imencode(".png", bgr, bytes);
-  return bytes;
+  return encode_png(bgr);
 }
 
 std::string file_name(int64_t index) {
@@ -41,7 +39,7 @@ void PictureFolder::add(const std::string& split, const std::string& class_name,
     if (error) fail(ErrorKind::io, "[picture_folder] cannot make the folder ", folder.string(), ": ", error.message());
   }
   const std::filesystem::path path = folder / file_name(count);
-  const std::vector<uint8_t> bytes = encode_png(image);
+  const std::vector<uint8_t> bytes = png_of(image);
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   file.close();

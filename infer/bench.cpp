@@ -49,10 +49,11 @@ BenchResult measure(const BenchOptions& options, const std::function<void()>& st
   return result;
 }
 
-BenchResult bench_inference(const ModelConfig& config, const ParameterSource& weights,
-                            const EngineOptions& engine_options, int64_t batch, const BenchOptions& bench_options) {
+BenchResult bench_inference(const OpenModel& model, const EngineOptions& engine_options, int64_t batch,
+                            const BenchOptions& bench_options) {
+  const ModelConfig& config = model.model.config;
   if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
-  Engine engine(config, weights, engine_options);
+  Engine engine(model.model, model.weights, engine_options);
   AlignedBuffer<float> patches(batch * config.patches() * config.patch_dim());
   RandomStream noise(0, RandomPurpose::test);
   for (float& x : patches.span()) x = noise.uniform(-1, 1);

@@ -36,8 +36,8 @@ struct BenchResult {
 BenchResult measure(const BenchOptions& options, const std::function<void()>& step);
 
 /// Inference of `batch` pictures of noise at a time; images_per_step and flops_per_image come from the model.
-BenchResult bench_inference(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& engine,
-                            int64_t batch, const BenchOptions& options);
+BenchResult bench_inference(const OpenModel& model, const EngineOptions& engine, int64_t batch,
+                            const BenchOptions& options);
 
 /// GFLOP/s that all threads together reach at once with multiply-adds in registers.
 double peak_gflops_of_all_threads(DType dtype);

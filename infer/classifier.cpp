@@ -29,7 +29,7 @@ Pipeline make_pipeline(const Model& model, const std::string& where) {
 
 /// All but the weights copied; those are read where they lie.
 OpenModel in_memory(const Model& model) {
-  Model copy{model.config, model.preprocess, model.class_names, model.training, model.layout, {}};
+  Model copy{model.config, model.preprocess, model.class_names, model.training, model.layout, {}, model.quantization};
   return {std::move(copy), block_source(model.layout, model.weights)};
 }
 
@@ -39,7 +39,7 @@ struct Classifier::Impl {
   Impl(OpenModel source, const EngineOptions& options, const std::string& where)
       : model(std::move(source.model)),
         pipeline(make_pipeline(model, where)),
-        engine(model.config, source.weights, options),
+        engine(model, source.weights, options),
         patches(pipeline.patches() * pipeline.patch_dim()),
         logits(model.config.classes) {}
 
@@ -51,10 +51,12 @@ struct Classifier::Impl {
 };
 
 Classifier Classifier::open(const std::filesystem::path& model, const EngineOptions& options) {
-  return Classifier(std::make_unique<Impl>(open_model(model), options, model.string()));
+  return Classifier(open_model(model), model.string(), options);
 }
 
 Classifier::Classifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Classifier::Classifier(OpenModel model, const std::string& where, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options, where)) {}
 Classifier::Classifier(const Model& model, const EngineOptions& options)
     : impl_(std::make_unique<Impl>(in_memory(model), options, "a model in memory")) {}
 Classifier::~Classifier() = default;

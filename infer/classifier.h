@@ -27,6 +27,8 @@ struct ClassifyOptions {
 class Classifier {
  public:
   static Classifier open(const std::filesystem::path& model, const EngineOptions& options = {});
+  /// `where` is the file for messages.
+  Classifier(OpenModel model, const std::string& where, const EngineOptions& options = {});
   explicit Classifier(const Model& model, const EngineOptions& options = {});
   ~Classifier();
   Classifier(Classifier&&) noexcept;

@@ -28,7 +28,10 @@ struct Planned {
 
 }  // namespace
 
-DType fastest_dtype() { return runnable_dtype(DType::bf16); }
+DType fastest_dtype(bool quantized) {
+  if (quantized && runnable_dtype(DType::i8) == DType::i8) return DType::i8;
+  return runnable_dtype(DType::bf16);
+}
 
 DType runnable_dtype(DType wanted) {
   const Isa needed = wanted == DType::f32 ? Isa::baseline : wanted == DType::bf16 ? Isa::avx512_bf16 : Isa::avx512;
@@ -36,7 +39,7 @@ DType runnable_dtype(DType wanted) {
 }
 
 struct Engine::Impl {
-  Impl(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& engine_options);
+  Impl(const Model& model, const ParameterSource& weights, const EngineOptions& engine_options);
   void run(TensorView<const float> patches, const EngineOutputs& outputs);
   bool as_team(int64_t images) const;
   void run_team(TensorView<const float> patches, const EngineOutputs& outputs);
@@ -52,14 +55,16 @@ struct Engine::Impl {
   std::unique_ptr<Planned<TeamWorkspace>> team;
 };
 
-Engine::Impl::Impl(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& engine_options)
+Engine::Impl::Impl(const Model& model, const ParameterSource& weights, const EngineOptions& engine_options)
     : options(engine_options),
-      network(config, {.dtype = runnable_dtype(options.dtype), .all_tokens = options.attention_maps}),
-      micro_batch(options.micro_batch > 0 ? options.micro_batch : default_micro_batch(config)) {
+      network(model.config, {.dtype = runnable_dtype(options.dtype), .all_tokens = options.attention_maps}),
+      micro_batch(options.micro_batch > 0 ? options.micro_batch : default_micro_batch(model.config)) {
+  if (options.dtype == DType::i8 && model.quantization.empty())
+    fail(ErrorKind::usage, "[engine] int8 needs a quantised model: make one with `vit model quantize`");
   if (network.dtype() != options.dtype)
     log(LogLevel::warning, concat("this processor has no ", dtype_name(options.dtype), " arithmetic: computing in ",
                                   dtype_name(network.dtype())));
-  network.pack(weights, false);
+  network.pack(weights, false, input_scale_of(model.quantization, network.layout()), options.observe);
 }
 
 void Engine::Impl::run_shard(TensorView<const float> patches, const EngineOutputs& outputs, int64_t begin,
@@ -123,10 +128,10 @@ void Engine::Impl::run(TensorView<const float> patches, const EngineOutputs& out
     run_shards(patches, outputs);
 }
 
-Engine::Engine(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(config, weights, options)) {}
+Engine::Engine(const Model& model, const ParameterSource& weights, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(model, weights, options)) {}
 Engine::Engine(const Model& model, const EngineOptions& options)
-    : Engine(model.config, block_source(model.layout, model.weights), options) {}
+    : Engine(model, block_source(model.layout, model.weights), options) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 

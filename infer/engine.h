@@ -7,6 +7,7 @@
 
 #include "vit/core/dtype.h"
 #include "vit/core/tensor_view.h"
+#include "vit/layers/context.h"
 #include "vit/model/model_file.h"
 
 namespace vit {
@@ -18,6 +19,7 @@ struct EngineOptions {
   EngineMode mode = EngineMode::automatic;  // by batch and threads
   int64_t micro_batch = 0;                  // images a worker takes at a time; 0 = chosen from the number of tokens
   bool attention_maps = false;              // computes what EngineOutputs::attention needs; only in fp32
+  InputObserver observe = {};               // sees the input of every Linear, from all threads at once (calibration)
 };
 
 /// What one run writes; null views are not computed.
@@ -27,16 +29,18 @@ struct EngineOutputs {
   TensorView<float> attention;   // [B, L*H, N*N] of every layer and head (explain)
 };
 
-/// What the processor multiplies fastest: bf16 where it has instructions for it, else fp32.
-DType fastest_dtype();
+/// What the processor multiplies fastest of what the model can: int8 if it is quantised, bf16, fp32.
+DType fastest_dtype(bool quantized);
 /// The arithmetic that this processor runs `wanted` in: fp32 where it has no instructions for it.
 DType runnable_dtype(DType wanted);
 
 class Engine {
  public:
+  /// Throws Error (usage) for int8 and a model that is not quantised.
   Engine(const Model& model, const EngineOptions& options = {});
-  /// Reads one parameter after the other: never holds them twice. Throws what the source throws.
-  Engine(const ModelConfig& config, const ParameterSource& weights, const EngineOptions& options = {});
+  /// Reads one parameter after the other: never holds them twice. `model` needs none of its own; throws what the source
+  /// throws.
+  Engine(const Model& model, const ParameterSource& weights, const EngineOptions& options = {});
   ~Engine();
   Engine(Engine&&) noexcept;
 

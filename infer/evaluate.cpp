@@ -203,6 +203,7 @@ Evaluation evaluate_split(Engine& engine, const Pipeline& pipeline, std::shared_
           TensorView<const float>(batch->patches.data(), {batch->size, pipeline.patches(), pipeline.patch_dim()}),
           outputs);
     tally.add(*batch, outputs.logits);
+    if (options.observe) options.observe(*batch, outputs.logits);
     done += batch->size + static_cast<int64_t>(batch->unreadable.size());
     if (options.progress) options.progress(done, total);
   }

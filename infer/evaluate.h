@@ -41,6 +41,7 @@ struct Evaluation {
 struct EvaluateOptions {
   int64_t batch = 0;                                            // pictures at a time; 0 = chosen from the model's size
   std::function<void(int64_t done, int64_t total)> progress{};  // after each batch
+  std::function<void(const Batch& batch, TensorView<const float> logits)> observe{};  // [B, C] of each batch
 };
 
 /// Checks that the data fits the model (match_classes, check_geometry), then runs the split through it. Throws Error.

@@ -1,6 +1,5 @@
 #include "infer/picture.h"
 
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "infer/text_format.h"
@@ -54,18 +53,6 @@ cv::Mat mat_from_image(const Image& image) {
     for (int x = 0; x < width; ++x) row[x] = cv::Vec3b(rgb[3 * x + 2], rgb[3 * x + 1], rgb[3 * x]);
   }
   return bgr;
-}
-
-std::vector<unsigned char> encode_png(const cv::Mat& bgr) {
-  std::vector<unsigned char> bytes;
-  bool encoded = false;
-  try {
-    encoded = cv::imencode(".png", bgr, bytes, {cv::IMWRITE_PNG_COMPRESSION, 9});
-  } catch (const cv::Exception& error) {
-    fail(ErrorKind::internal, "[picture] cannot be encoded as PNG: ", error.err);
-  }
-  if (!encoded) fail(ErrorKind::internal, "[picture] cannot be encoded as PNG");
-  return bytes;
 }
 
 }  // namespace vit

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "preprocess/image.h"
+#include "preprocess/opencv_codecs.h"
 
 namespace vit {
 
@@ -23,7 +24,5 @@ std::string fit_text(const std::string& text, double size, int width);
 Image image_from_mat(const cv::Mat& bgr);
 /// BGR, a copy.
 cv::Mat mat_from_image(const Image& image);
-/// Throws Error (internal) when it cannot be encoded.
-std::vector<unsigned char> encode_png(const cv::Mat& bgr);
 
 }  // namespace vit

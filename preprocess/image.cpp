@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "preprocess/codec/decode_jpeg.h"
 #include "preprocess/codec/inspect.h"
+#include "preprocess/opencv_codecs.h"
 #include "preprocess/opencv_setup.h"
 #include "vit/io/atomic_file.h"
 
@@ -17,10 +20,9 @@ namespace {
 /// The decoder's BGR picture; empty when it could not make one.
 cv::Mat decode_bgr(std::span<const uint8_t> bytes) {
   setup_opencv();
-  // imdecode reads only; its argument is not const-correct.
-  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<uint8_t*>(bytes.data()));
+  constexpr int kColorAsStored = 1 | 128;  // IMREAD_COLOR, IMREAD_IGNORE_ORIENTATION
   try {
-    return cv::imdecode(encoded, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+    return imdecode(bytes, kColorAsStored);
   } catch (const cv::Exception&) {
     return {};
   }
@@ -58,7 +60,12 @@ Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const 
          std::min<int64_t>(limits.max_bytes, INT32_MAX));
   }
   const codec::FileInfo info = codec::inspect(bytes, name, limits);
-  const cv::Mat bgr = decode_bgr(info.rewritten.empty() ? bytes : std::span<const uint8_t>(info.rewritten));
+  const std::span<const uint8_t> whole = info.rewritten.empty() ? bytes : std::span<const uint8_t>(info.rewritten);
+  if (info.format == "JPEG")
+    if (std::optional<Image> image = codec::decode_jpeg(whole);
+        image && image->width == info.width && image->height == info.height)
+      return *std::move(image);
+  const cv::Mat bgr = decode_bgr(whole);
   if (bgr.cols != info.width || bgr.rows != info.height) {
     fail(ErrorKind::data, "[decode_image] ", name, ": ", info.format, " of ", info.width, " x ", info.height,
          " cannot be decoded; is its pixel data damaged, or of an unusual kind?");

@@ -185,18 +185,31 @@ void add_batch_option(CLI::App& command, int64_t& batch) {
       ->group("Running");
 }
 
-CLI::Option* add_dtype_option(CLI::App& command, DType& dtype) {
-  static const std::vector<std::string> kWords = {"fp32", "bf16", "auto"};
-  const auto take = [&dtype](const std::string& word) {
-    dtype = word == "auto" ? fastest_dtype() : parse_dtype(word);
-    if (word == "auto") log(LogLevel::info, concat("--dtype auto: ", dtype_name(dtype)));
-  };
+DType DTypeChoice::of(bool quantized) const {
+  if (word.empty() && !quantized) return DType::f32;
+  if (!word.empty() && word != "auto") return parse_dtype(word);
+  const DType dtype = fastest_dtype(quantized);
+  log(LogLevel::info, concat("--dtype auto: ", dtype_name(dtype)));
+  return dtype;
+}
+
+CLI::Option* add_dtype_option(CLI::App& command, DTypeChoice& choice) {
+  static const std::vector<std::string> kWords = {"fp32", "bf16", "int8", "auto"};
   return command
-      .add_option_function<std::string>("--dtype", take, "arithmetic of the products; auto = the fastest here")
+      .add_option(
+          "--dtype", choice.word,
+          "arithmetic of the products; auto = the fastest that processor and model have; int8 needs a quantised "
+          "model")
       ->type_name(joined(kWords, "|"))
-      ->default_str(std::string(dtype_name(dtype)))
+      ->default_str("fp32; auto for a quantised model")
       ->check(one_of(kWords))
       ->group("Running");
+}
+
+Classifier open_classifier(const std::string& path, const DTypeChoice& choice) {
+  OpenModel model = open_model(path);
+  const DType dtype = choice.of(!model.model.quantization.empty());
+  return Classifier(std::move(model), path, {.dtype = dtype});
 }
 
 void set_help_style(CLI::App& root) {

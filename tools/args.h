@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/classifier.h"
 #include "vit/core/dtype.h"
 
 namespace vit::tools {
@@ -55,8 +56,18 @@ CLI::Validator within(double least, double most);
 void add_threads_option(CLI::App& command);
 /// --batch of the commands that only read.
 void add_batch_option(CLI::App& command, int64_t& batch);
-/// --dtype.
-CLI::Option* add_dtype_option(CLI::App& command, DType& dtype);
+/// --dtype: the arithmetic of the products, which `auto` leaves to the model and the processor.
+class DTypeChoice {
+ public:
+  /// auto: int8 for a quantised model, else bf16, else fp32, whichever the processor has; it says what it took. Where
+  /// nothing was chosen: auto for a quantised model, else fp32.
+  DType of(bool quantized) const;
+
+  std::string word = {};  // empty = nothing was chosen
+};
+CLI::Option* add_dtype_option(CLI::App& command, DTypeChoice& choice);
+/// The model of a file in the arithmetic that was chosen.
+Classifier open_classifier(const std::string& path, const DTypeChoice& choice);
 
 /// Name, unit and default in one form for all commands.
 void set_help_style(CLI::App& root);

@@ -17,7 +17,7 @@ namespace {
 struct ClassifyArgs {
   std::string model, output, embeddings;
   std::vector<std::string> inputs;
-  EngineOptions engine;
+  DTypeChoice dtype;
   ClassifyFilesOptions files;
   ClassifyOutputOptions format;
 };
@@ -47,7 +47,7 @@ std::vector<InputFile> classify_to(std::ostream& out, const ClassifyArgs& args, 
 
 int run_classify(ClassifyArgs args) {
   const std::vector<InputFile> inputs = expand_inputs(args.inputs);
-  Classifier classifier = Classifier::open(args.model, args.engine);
+  Classifier classifier = open_classifier(args.model, args.dtype);
   args.files.embeddings = !args.embeddings.empty();
   Progress progress("classify");
   std::vector<InputFile> unreadable;
@@ -86,7 +86,7 @@ void add_classify_command(CLI::App& root, Run& run) {
       ->type_name("FILE")
       ->group("Output");
   add_batch_option(*command, args->files.batch);
-  add_dtype_option(*command, args->engine.dtype);
+  add_dtype_option(*command, args->dtype);
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_classify(*args); }; });
 }

@@ -16,12 +16,12 @@ namespace {
 
 struct EvalArgs {
   std::string model, data, split, json, report;
-  EngineOptions engine;
+  DTypeChoice dtype;
   EvaluateOptions options;
 };
 
 int run_eval(const EvalArgs& args) {
-  Classifier classifier = Classifier::open(args.model, args.engine);
+  Classifier classifier = open_classifier(args.model, args.dtype);
   const auto dataset = open_dataset(args.data);
   Progress progress("eval");
   EvaluateOptions options = args.options;
@@ -29,7 +29,7 @@ int run_eval(const EvalArgs& args) {
   const std::string split = args.split.empty() ? default_eval_split(*dataset) : args.split;
   const Evaluation evaluation = evaluate(classifier, *dataset, split, options);
   progress.finish();
-  const ReportContext context{args.model, args.data, args.engine.dtype, thread_count()};
+  const ReportContext context{args.model, args.data, classifier.engine().dtype(), thread_count()};
   std::cout << report_text(evaluation, context);
   if (!args.json.empty()) write_file_atomically(args.json, report_json_text(evaluation, context));
   if (!args.report.empty()) write_report(args.report, evaluation, context);
@@ -53,7 +53,7 @@ void add_eval_command(CLI::App& root, Run& run) {
       ->type_name("DIR")
       ->group("Output");
   add_batch_option(*command, args->options.batch);
-  add_dtype_option(*command, args->engine.dtype);
+  add_dtype_option(*command, args->dtype);
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_eval(*args); }; });
 }

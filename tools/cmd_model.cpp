@@ -22,6 +22,7 @@ nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
           {"preprocess", model.preprocess},
           {"class_names", model.class_names},
           {"training", model.training},
+          {"quantization", model.quantization.empty() ? nlohmann::json() : to_json(model.quantization)},
           {"parameters", model.layout.parameter_count()},
           {"gflops", model.config.flops() / 1e9}};
 }
@@ -39,6 +40,10 @@ void print_info(const std::string& path, const Model& model) {
   line("classes", model.class_names.empty() ? concat(c.classes, " without names") : class_summary(model.class_names));
   line("preprocess", model.preprocess.dump());
   if (!model.training.is_null()) line("training", model.training.dump());
+  if (model.quantization.empty()) return;
+  line("int8", concat(model.quantization.input_scales.size(), " of ", quantizable_weights(model.layout).size(),
+                      " matrices of the blocks"));
+  if (!model.quantization.record.is_null()) line("quantized", model.quantization.record.dump());
 }
 
 int run_info(const InfoArgs& args) {
@@ -103,10 +108,11 @@ void add_init(CLI::App& parent, Run& run) {
 }  // namespace
 
 void add_model_command(CLI::App& root, Run& run) {
-  auto* model = root.add_subcommand("model", "Model files: info, init")->group("Commands");
+  auto* model = root.add_subcommand("model", "Model files: info, init, quantize")->group("Commands");
   model->require_subcommand(1);
   add_info(*model, run);
   add_init(*model, run);
+  add_quantize_command(*model, run);
 }
 
 }  // namespace vit::tools

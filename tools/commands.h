@@ -20,6 +20,8 @@ void add_eval_command(CLI::App& root, Run& run);
 void add_classify_command(CLI::App& root, Run& run);
 void add_explain_command(CLI::App& root, Run& run);
 void add_model_command(CLI::App& root, Run& run);
+/// A command of `vit model`.
+void add_quantize_command(CLI::App& parent, Run& run);
 void add_bench_command(CLI::App& root, Run& run);
 
 }  // namespace vit::tools

@@ -69,6 +69,8 @@ constexpr auto kFields = std::to_array<Field>({
     {"--augment-erase", "/augment/erase", "PROBABILITY", kAugment, "of a rectangle of noise"},
 
     {"--dtype", "/dtype", "fp32|bf16", kRunning, "arithmetic of the products"},
+    {"--recompute", "/recompute", "none|attention|block", kRunning,
+     "of activations in backward: less memory, more time"},
     {"--seed", "/seed", "N", kRunning, "of all chance; the same seed gives the same bits"},
     {"--save-every", "/save_every_steps", "STEPS", kRunning, "write last.h5 within an epoch too; 0 = after each epoch"},
 });

@@ -1,4 +1,6 @@
 // The command `vit`: options in, a library call, a report out (docs/cli.md).
+#include <malloc.h>
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -74,6 +76,11 @@ int run_command_line(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace vit::tools;
+#if defined(__GLIBC__)
+  // Large blocks go back to the system when they are freed; glibc would raise the limit after the first one and keep
+  // the holes that reading and packing leave between the weights.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   try {
     print_log();
     return run_command_line(argc, argv);

@@ -10,12 +10,13 @@
 
 namespace vit {
 
-BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch, const BenchOptions& bench_options) {
+BenchResult bench_training(const ModelConfig& config, const StepOptions& step_options, int64_t batch,
+                           const BenchOptions& bench_options) {
   if (batch < 1) fail(ErrorKind::usage, "[bench] batch: needs at least 1, has ", batch);
   if (config.classes < 1)
     fail(ErrorKind::usage, "[bench] training needs a model with a head, ", config.name, " has none");
   Model model = make_model(config, 0);
-  TrainStep step(config, batch, {.dtype = dtype, .label_smoothing = 0.1f});
+  TrainStep step(config, batch, step_options);
   const Optimizer optimizer(model.layout, {.weight_decay = 0.05f, .clip_norm = 1});
   OptimizerState state = optimizer.make_state();
   ParameterBlock gradients(model.layout.block_size());

@@ -4,11 +4,13 @@
 #include <cstdint>
 
 #include "infer/bench.h"
+#include "train/train_step.h"
 #include "vit/model/config.h"
 
 namespace vit {
 
 /// Steps on `batch` pictures of noise. A step counts as three times the operations of its forward pass.
-BenchResult bench_training(const ModelConfig& config, DType dtype, int64_t batch, const BenchOptions& bench_options);
+BenchResult bench_training(const ModelConfig& config, const StepOptions& step_options, int64_t batch,
+                           const BenchOptions& bench_options);
 
 }  // namespace vit

@@ -33,6 +33,7 @@ void for_each_field(Config& config, Visitor&& visit) {
   visit("drop_path", config.drop_path);
   visit("ema_decay", config.ema_decay);
   visit("dtype", config.dtype);
+  visit("recompute", config.recompute);
   visit("seed", config.seed);
   visit("early_stop_metric", config.early_stop_metric);
   visit("early_stop_patience", config.early_stop_patience);
@@ -44,6 +45,7 @@ json encode(int64_t value) { return value; }
 json encode(uint64_t value) { return value; }
 json encode(float value) { return shortest_double(value); }
 json encode(ScheduleKind value) { return std::string(schedule_name(value)); }
+json encode(Recompute value) { return std::string(recompute_name(value)); }
 json encode(DType value) { return std::string(dtype_name(value)); }
 
 /// One field of a file, for messages.
@@ -99,6 +101,16 @@ void decode(const json& value, const Field& field, DType& out) {
     out = parse_dtype(name);
   } catch (const Error&) {
     field.reject("fp32 or bf16", value);
+  }
+}
+
+void decode(const json& value, const Field& field, Recompute& out) {
+  std::string name;
+  decode(value, field, name);
+  try {
+    out = parse_recompute(name);
+  } catch (const Error&) {
+    field.reject("none, attention or block", value);
   }
 }
 
@@ -222,6 +234,24 @@ std::string_view schedule_name(ScheduleKind kind) {
       return "constant";
   }
   fail(ErrorKind::internal, "[schedule] unknown kind");
+}
+
+std::string_view recompute_name(Recompute recompute) {
+  switch (recompute) {
+    case Recompute::none:
+      return "none";
+    case Recompute::attention:
+      return "attention";
+    case Recompute::block:
+      return "block";
+  }
+  fail(ErrorKind::internal, "[recompute] unknown kind");
+}
+
+Recompute parse_recompute(std::string_view name) {
+  for (auto kind : {Recompute::none, Recompute::attention, Recompute::block})
+    if (name == recompute_name(kind)) return kind;
+  fail(ErrorKind::usage, "[recompute] needs none, attention or block, has '", name, "'");
 }
 
 ScheduleKind parse_schedule(std::string_view name) {

@@ -10,6 +10,7 @@
 #include "preprocess/augment.h"
 #include "preprocess/config.h"
 #include "vit/core/dtype.h"
+#include "vit/layers/recompute.h"
 #include "vit/model/config.h"
 
 namespace vit {
@@ -40,6 +41,7 @@ struct TrainConfig {
   float drop_path = 0;  // of the last block, growing linearly from 0
   float ema_decay = 0;  // 0 = no average of the weights
   DType dtype = DType::f32;
+  Recompute recompute = Recompute::none;  // of activations in backward, for less memory
   uint64_t seed = 0;
   std::string early_stop_metric = "val_top1";  // val_top1 or val_loss
   int64_t early_stop_patience = 0;             // epochs without a better one; 0 = never stop early
@@ -62,5 +64,8 @@ void use_preset(TrainConfig& config, std::string_view preset);
 /// "cosine", "linear", "constant".
 std::string_view schedule_name(ScheduleKind kind);
 ScheduleKind parse_schedule(std::string_view name);
+/// "none", "attention", "block".
+std::string_view recompute_name(Recompute recompute);
+Recompute parse_recompute(std::string_view name);
 
 }  // namespace vit

@@ -39,7 +39,9 @@ struct TrainStep::Impl {
 };
 
 TrainStep::Impl::Impl(const ModelConfig& config, int64_t max_batch, const StepOptions& step_options)
-    : network(config, {.dtype = step_options.dtype}), options(step_options), gates(network.sections()) {
+    : network(config, {.dtype = step_options.dtype, .recompute = step_options.recompute}),
+      options(step_options),
+      gates(network.sections()) {
   if (config.classes < 1) fail(ErrorKind::usage, "[train] needs a model with classes, ", config.name, " has none");
   if (max_batch < 1) fail(ErrorKind::usage, "[train] batch needs at least 1, has ", max_batch);
   // At least eight shards a batch, so that a small batch still feeds several threads.
@@ -119,7 +121,9 @@ TrainStep::TrainStep(const ModelConfig& config, int64_t max_batch, const StepOpt
 TrainStep::~TrainStep() = default;
 TrainStep::TrainStep(TrainStep&&) noexcept = default;
 
-void TrainStep::pack(const ParameterBlock& weights) { impl_->network.pack(block_source(impl_->network.layout(), weights), true); }
+void TrainStep::pack(const ParameterBlock& weights) {
+  impl_->network.pack(block_source(impl_->network.layout(), weights), true);
+}
 
 StepResult TrainStep::run(const Batch& batch, float scale, ParameterBlock& gradients) {
   return impl_->run(batch, scale, gradients);

@@ -8,12 +8,14 @@
 
 #include "vit/core/tensor_view.h"
 #include "vit/layers/parameter.h"
+#include "vit/layers/recompute.h"
 #include "vit/model/model_file.h"
 
 namespace vit {
 
 struct StepOptions {
   DType dtype = DType::f32;  // of the products: fp32 or bf16
+  Recompute recompute = Recompute::none;
   float label_smoothing = 0;
   float dropout = 0;
   float attention_dropout = 0;

@@ -35,6 +35,7 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 StepOptions step_options(const TrainConfig& c) {
   StepOptions options;
   options.dtype = c.dtype;
+  options.recompute = c.recompute;
   options.label_smoothing = c.label_smoothing;
   options.dropout = c.dropout;
   options.attention_dropout = c.attention_dropout;

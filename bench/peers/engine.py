@@ -1,72 +1,64 @@
-"""One engine on one shape, one process: python engine.py ENGINE MODEL BATCH THREADS SECONDS CACHE
-
-ENGINE: torch, onnxruntime, openvino (inference), torch-train (one step: forward, backward, clip, AdamW).
-Prints one JSON line: images_per_second and latency of the median run, peak_rss_mb.
-"""
+"""One peer on one shape in a process of its own. The last line of its output is JSON: ms of the median step, the
+images/s that follow, and the peak memory of the process."""
+import argparse
 import json
 import os
-import resource
-import sys
 import time
 
-engine, name, batch, threads, seconds, cache = sys.argv[1:]
-batch, threads, seconds = int(batch), int(threads), float(seconds)
-os.environ["OMP_NUM_THREADS"] = str(threads)
+parser = argparse.ArgumentParser()
+parser.add_argument("engine", choices=["torch", "torch-compiled", "onnxruntime", "openvino", "openvino-streams"])
+parser.add_argument("model")
+parser.add_argument("--dtype", choices=["fp32", "bf16", "int8"], default="fp32")
+parser.add_argument("--train", action="store_true", help="a step: forward, backward, clipping, AdamW")
+parser.add_argument("--batch", type=int, default=1)
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--seconds", type=float, default=4)
+parser.add_argument("--exports", help="folder of MODEL.onnx and MODEL.xml")
+args = parser.parse_args()
+os.environ["OMP_NUM_THREADS"] = str(args.threads)  # read when the libraries are loaded
 
-import numpy as np  # noqa: E402  after the thread count
+import numpy as np  # noqa: E402
 
-SIDE = {"vit_tiny9_patch4_32": 32}.get(name, 224)
-pixels = np.random.default_rng(0).standard_normal((batch, 3, SIDE, SIDE), dtype=np.float32)
+from cases import SHAPES  # noqa: E402
+
+SIDE = SHAPES[args.model][0]
+
+
+def noise(images):
+    return np.random.default_rng(0).standard_normal((images, 3, SIDE, SIDE), dtype=np.float32)
 
 
 def torch_model():
     import torch
     from model import Vit
-    torch.set_num_threads(threads)
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    return torch, Vit(name)
+    model = Vit(args.model)
+    return torch, model, torch.compile(model) if args.engine == "torch-compiled" else model
 
 
-def onnx_file():
-    path = os.path.join(cache, name + ".onnx")
-    if not os.path.exists(path):
-        torch, model = torch_model()
-        torch.onnx.export(model.eval(), torch.randn(2, 3, SIDE, SIDE), path, opset_version=17, input_names=["x"],
-                          output_names=["y"], dynamic_axes={"x": {0: "b"}, "y": {0: "b"}}, dynamo=False)
-    return path
+def torch_step():
+    torch, model, run = torch_model()
+    dtype = torch.bfloat16 if args.dtype == "bf16" else torch.float32
+    model.eval().to(dtype)
+    x = torch.from_numpy(noise(args.batch)).to(dtype)
+
+    def step():
+        with torch.inference_mode():
+            return run(x)
+    return step
 
 
-def make_step():
-    if engine == "onnxruntime":
-        import onnxruntime
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(onnx_file(), options)
-        return lambda: session.run(None, {"x": pixels})
-    if engine == "openvino":
-        import openvino
-        core = openvino.Core()
-        graph = core.read_model(onnx_file())
-        graph.reshape([batch, 3, SIDE, SIDE])
-        compiled = core.compile_model(graph, "CPU", {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
-                                                     "INFERENCE_PRECISION_HINT": "f32"})
-        request = compiled.create_infer_request()
-        return lambda: request.infer({0: pixels})
-    torch, model = torch_model()
-    x = torch.from_numpy(pixels)
-    if engine == "torch":
-        model.eval()
-
-        def forward():
-            with torch.inference_mode():
-                return model(x)
-        return forward
-    labels = torch.randint(0, 10, (batch,))
+def torch_training_step():
+    torch, model, run = torch_model()
+    x = torch.from_numpy(noise(args.batch))
+    labels = torch.randint(0, 10, (args.batch,))
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.05, fused=True)
 
     def step():
         optimizer.zero_grad(set_to_none=False)
-        loss = torch.nn.functional.cross_entropy(model(x), labels, label_smoothing=0.1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.dtype == "bf16"):
+            loss = torch.nn.functional.cross_entropy(run(x), labels, label_smoothing=0.1)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -74,21 +66,59 @@ def make_step():
     return step
 
 
-if engine in ("onnxruntime", "openvino"):
-    # The export runs in a process of its own, so that its memory does not count.
-    if not os.path.exists(os.path.join(cache, name + ".onnx")):
-        if os.fork() == 0:
-            onnx_file()
-            os._exit(0)
-        os.wait()
-run = make_step()
-run()
-run()
-times, end = [], time.perf_counter() + seconds
-while time.perf_counter() < end or len(times) < 3:
-    begin = time.perf_counter()
-    run()
-    times.append(time.perf_counter() - begin)
-median = sorted(times)[len(times) // 2]
-print(json.dumps({"images_per_second": batch / median, "latency_ms": {"p50": median * 1e3},
-                  "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+def onnxruntime_step():
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = args.threads
+    session = onnxruntime.InferenceSession(os.path.join(args.exports, args.model + ".onnx"), options)
+    pixels = noise(args.batch)
+    return lambda: session.run(None, {"x": pixels})
+
+
+def openvino_step():
+    """One request on all threads, or (openvino-streams) a part of the batch on each thread."""
+    import openvino
+    streams = min(args.threads, args.batch) if args.engine == "openvino-streams" else 1
+    core = openvino.Core()
+    graph = core.read_model(os.path.join(args.exports, args.model + (".xml" if args.dtype == "int8" else ".onnx")))
+    graph.reshape([args.batch // streams, 3, SIDE, SIDE])
+    compiled = core.compile_model(graph, "CPU", {
+        "INFERENCE_NUM_THREADS": args.threads, "NUM_STREAMS": streams,
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "INFERENCE_PRECISION_HINT": "bf16" if args.dtype == "bf16" else "f32"})
+    requests = [compiled.create_infer_request() for _ in range(streams)]
+    for request in requests:
+        request.set_input_tensor(openvino.Tensor(noise(args.batch // streams)))
+
+    def step():
+        for request in requests:
+            request.start_async()
+        for request in requests:
+            request.wait()
+    return step
+
+
+def peak_memory_mb():
+    # Not getrusage: its maximum starts with that of the process that started this one.
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+
+
+def main():
+    if args.train:
+        step = torch_training_step()
+    else:
+        step = {"torch": torch_step, "torch-compiled": torch_step, "onnxruntime": onnxruntime_step,
+                "openvino": openvino_step, "openvino-streams": openvino_step}[args.engine]()
+    step()
+    step()
+    times, end = [], time.perf_counter() + args.seconds
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - begin)
+    median = sorted(times)[len(times) // 2]
+    print(json.dumps({"ms": median * 1e3, "images_per_second": args.batch / median, "memory_mb": peak_memory_mb()}))
+
+
+main()

@@ -3,20 +3,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-# image, patch, width, depth, heads, classes
-SHAPES = {
-    "vit_tiny_patch16_224": (224, 16, 192, 12, 3, 1000),
-    "vit_base_patch16_224": (224, 16, 768, 12, 12, 1000),
-    "vit_tiny9_patch4_32": (32, 4, 192, 9, 3, 10),
-}
-
-
-def flops(name):
-    """Floating-point operations of one image forward, as docs/architecture.md counts them."""
-    image, patch, d, depth, _, classes = SHAPES[name]
-    patches = (image // patch) ** 2
-    n = patches + 1
-    return 2 * patches * 3 * patch**2 * d + 2 * depth * (12 * n * d * d + 2 * n * n * d) + 2 * d * classes
+from cases import SHAPES
 
 
 class Attention(nn.Module):

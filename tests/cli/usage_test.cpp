@@ -71,7 +71,9 @@ INSTANTIATE_TEST_SUITE_P(
         HelpCase{{"data", "draw"}, {"OUT", "--train", "--test", "--size", "--seed"}},
         HelpCase{{"model"}, {"info", "init"}}, HelpCase{{"model", "info"}, {"MODEL", "--json"}},
         HelpCase{{"model", "init"}, {"OUT", "--model", "--classes", "--seed", "vit_tiny_patch16_224"}},
-        HelpCase{{"bench"}, {"MODEL", "--model", "--train", "--batch", "--seconds", "--json", "--threads"}}),
+        HelpCase{{"bench"},
+                 {"MODEL", "--model", "--image-size", "--depth", "--width", "--heads", "--train", "--batch",
+                  "--seconds", "--json", "--threads"}}),
     [](const auto& instance) {
       std::string name = "vit";
       for (const std::string& word : instance.param.command) name += "_" + word;

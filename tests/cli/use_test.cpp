@@ -143,5 +143,25 @@ TEST_F(Use, BenchWritesAllFields) {
   }
 }
 
+TEST_F(Use, BenchChangesTheSizesOfAPreset) {
+  const std::vector<std::string> command{"bench", "--model", "vit_micro_patch4_20", "--seconds", "0.05"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), command.begin(), command.end());
+    return run_vit(more);
+  };
+  ASSERT_TRUE(ended_with(
+      with({"--image-size", "24", "--depth", "2", "--width", "64", "--heads", "4", "--json", path("sizes.json")}), 0));
+  const auto json = json_of("sizes.json");
+  EXPECT_EQ(json["model"], "vit_micro_patch4_20 image-size=24 depth=2 width=64 heads=4");
+  // Products of 36 patches of 48 numbers, two blocks (12 D D and 2 N D a token, mlp width 4 D), 10 classes.
+  const double per_image = 2.0 * (36 * 48 * 64 + 2 * (12 * 37 * 64 * 64 + 2 * 37 * 37 * 64) + 64 * 10);
+  EXPECT_NEAR(json["gflops"].get<double>() * 1e9 / json["images_per_second"].get<double>(), per_image,
+              1e-6 * per_image);
+  EXPECT_TRUE(ended_with(with({"--image-size", "22"}), 2));
+  EXPECT_TRUE(ended_with(with({"--width", "65"}), 2));
+  EXPECT_TRUE(ended_with(with({"--heads", "5"}), 2));
+  EXPECT_TRUE(ended_with(run_vit({"bench", path("model.h5"), "--depth", "2"}), 2));
+}
+
 }  // namespace
 }  // namespace vit::test

@@ -166,8 +166,8 @@ TEST_P(EnginePooling, TakesItsWeightsFromAFile) {
   for (std::size_t i = 0; i < 7; ++i) model.class_names[i] = std::string(1, static_cast<char>('a' + i));
   save_model(dir.path() / "m.h5", model);
   const OpenModel open = open_model(dir.path() / "m.h5");
-  for (const DType dtype : {DType::f32, fastest_dtype()}) {
-    Engine engine(open.model.config, open.weights, {.dtype = dtype});
+  for (const DType dtype : {DType::f32, fastest_dtype(false)}) {
+    Engine engine(open.model, open.weights, {.dtype = dtype});
     expect_same(answers(engine, 2), answers(model, {.dtype = dtype}, 0, 2));
   }
 }
@@ -178,7 +178,7 @@ TEST(Engine, FileWithAValueThatIsNotFiniteIsAnError) {
   at(model.weights, *model.layout.find("blocks.2.mlp.fc2.bias"))[3] = HUGE_VALF;
   save_model(dir.path() / "m.h5", model);
   const OpenModel open = open_model(dir.path() / "m.h5");
-  const std::string error = test::error_of(ErrorKind::data, [&] { Engine(open.model.config, open.weights); });
+  const std::string error = test::error_of(ErrorKind::data, [&] { Engine(open.model, open.weights); });
   EXPECT_TRUE(test::holds(error, {"blocks.2.mlp.fc2.bias", "not finite"}));
 }
 
@@ -213,7 +213,7 @@ TEST(EngineIsa, FallsBackToFp32WithoutInstructions) {
 TEST(EngineIsaChild, Bf16IsFp32WithAWarning) {
   if (std::getenv(test::kChildVariable) == nullptr) GTEST_SKIP() << "run by EngineIsa";
   ASSERT_EQ(active_isa(), Isa::avx2);
-  EXPECT_EQ(fastest_dtype(), DType::f32);
+  EXPECT_EQ(fastest_dtype(false), DType::f32);
   const Model model = random_model(Pooling::class_token, 16);
   std::vector<std::string> warnings;
   set_log_sink([&](LogLevel level, std::string_view text) {

@@ -9,12 +9,14 @@ namespace vit::h5 {
 namespace {
 
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
-constexpr Type kTypes[] = {Type::u8, Type::i32, Type::i64, Type::f32};
+constexpr Type kTypes[] = {Type::u8, Type::i8, Type::i32, Type::i64, Type::f32};
 
 const char* type_name(Type type) {
   switch (type) {
     case Type::u8:
       return "uint8";
+    case Type::i8:
+      return "int8";
     case Type::i32:
       return "int32";
     case Type::i64:
@@ -30,6 +32,8 @@ hid_t library_type(Type type) {
   switch (type) {
     case Type::u8:
       return H5T_STD_U8LE;
+    case Type::i8:
+      return H5T_STD_I8LE;
     case Type::i32:
       return H5T_STD_I32LE;
     case Type::i64:
@@ -45,6 +49,10 @@ constexpr Type type_of();
 template <>
 constexpr Type type_of<uint8_t>() {
   return Type::u8;
+}
+template <>
+constexpr Type type_of<int8_t>() {
+  return Type::i8;
 }
 template <>
 constexpr Type type_of<int32_t>() {
@@ -124,7 +132,8 @@ Type element_type(const OpenFile& file, const std::string& name, const OpenedDat
   for (Type type : kTypes)
     if (H5Tequal(dataset.type.get(), library_type(type)) > 0) return type;
   file.fail_object(name,
-                   "has an element type that is not read here; needs uint8, int32, int64 or float32, little endian");
+                   "has an element type that is not read here; needs uint8, int8, int32, int64 or float32, little "
+                   "endian");
 }
 
 void make_parents(const OpenFile& file, const std::string& name) {
@@ -240,6 +249,10 @@ void File::read(const std::string& name, std::span<uint8_t> out) const {
   const LibraryLock lock;
   read_typed(*file_, name, out);
 }
+void File::read(const std::string& name, std::span<int8_t> out) const {
+  const LibraryLock lock;
+  read_typed(*file_, name, out);
+}
 void File::read(const std::string& name, std::span<int32_t> out) const {
   const LibraryLock lock;
   read_typed(*file_, name, out);
@@ -281,6 +294,10 @@ void read_dataset_rows(const OpenFile& file, const std::string& name, const Open
 }
 
 void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const uint8_t> data) {
+  const LibraryLock lock;
+  write_typed(*file_, name, shape, data);
+}
+void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int8_t> data) {
   const LibraryLock lock;
   write_typed(*file_, name, shape, data);
 }

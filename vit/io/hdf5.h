@@ -11,7 +11,7 @@
 
 namespace vit::h5 {
 
-enum class Type { u8, i32, i64, f32 };
+enum class Type { u8, i8, i32, i64, f32 };
 
 struct OpenFile;  // internal
 
@@ -38,6 +38,7 @@ class File {
   DatasetInfo info(const std::string& name) const;
 
   void read(const std::string& name, std::span<uint8_t> out) const;
+  void read(const std::string& name, std::span<int8_t> out) const;
   void read(const std::string& name, std::span<int32_t> out) const;
   void read(const std::string& name, std::span<int64_t> out) const;
   void read(const std::string& name, std::span<float> out) const;
@@ -46,6 +47,7 @@ class File {
 
   /// A dataset of the shape in one go, Fletcher32 on chunks of about 1 MiB.
   void write(const std::string& name, const std::vector<int64_t>& shape, std::span<const uint8_t> data);
+  void write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int8_t> data);
   void write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int32_t> data);
   void write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int64_t> data);
   void write(const std::string& name, const std::vector<int64_t>& shape, std::span<const float> data);

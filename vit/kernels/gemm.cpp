@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "vit/core/buffer.h"
-#include "vit/kernels/elementwise.h"
 #include "vit/kernels/isa.h"
+#include "vit/kernels/quantize.h"
 
 namespace vit {
 namespace {
@@ -312,23 +312,6 @@ uint64_t new_scales_id() {
   return next++;
 }
 
-/// Rows of W [O, I] as int8 with a scale each.
-struct QuantizedRows {
-  AlignedBuffer<int8_t> values;
-  std::vector<float> scales;
-
-  explicit QuantizedRows(TensorView<const float> weight)
-      : values(weight.size()), scales(static_cast<std::size_t>(weight.rows())) {
-    const TensorView<int8_t> to(values.data(), {weight.rows(), weight.cols()});
-    for (int64_t o = 0; o < weight.rows(); ++o) {
-      const float top = max_abs(weight.slice(o, 1));
-      const float scale = top > 0 ? top / 127 : 1;
-      convert(weight.slice(o, 1), to.slice(o, 1), 1 / scale);
-      scales[static_cast<std::size_t>(o)] = scale;
-    }
-  }
-};
-
 void run_reorder(const dnnl::reorder& reorder, const dnnl::memory& from, const dnnl::memory& to) {
   const std::array<dnnl_exec_arg_t, 2> args = {{{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}}};
   const auto status = dnnl_primitive_execute(reorder.get(), thread_products().stream().get(), 2, args.data());
@@ -380,7 +363,7 @@ struct PackedWeight::Impl {
   }
 
   void quantize(TensorView<const float> weight, float input_scale) {
-    QuantizedRows rows(weight);
+    QuantizedRows rows = quantize_rows(weight);
     source.set_data_handle(rows.values.data());
     run_reorder(reorder, source, memory);
     layout.scales = std::move(rows.scales);

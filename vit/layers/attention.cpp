@@ -119,13 +119,17 @@ Matrix Attention::attend(ConstMatrix qkv, const Shard& out, const Scratch& scrat
   return heads;
 }
 
+void Attention::recompute(ConstMatrix x, const Shard& in, const Shard& out, const Saved& saved,
+                          const Scratch& scratch) const {
+  const Matrix qkv = saved.qkv.slice(0, in.rows());
+  project(x, 0, in, qkv, scratch);
+  attend(qkv, out, saved.heads.slice(0, out.rows()), saved.log_sum_exp.data(), scratch.kernel.data());
+}
+
 void Attention::forward_train(ConstMatrix x, const Shard& in, const Shard& out, const Saved& saved,
                               const Scratch& scratch, TensorView<float> y) const {
-  const Matrix qkv = saved.qkv.slice(0, in.rows());
-  const Matrix heads = saved.heads.slice(0, out.rows());
-  project(x, 0, in, qkv, scratch);
-  attend(qkv, out, heads, saved.log_sum_exp.data(), scratch.kernel.data());
-  proj_.forward(heads, y);
+  recompute(x, in, out, saved, scratch);
+  proj_.forward(saved.heads.slice(0, out.rows()), y);
   dropout_rows(out, y, out.regularization.dropout, options_.dropout_site + 1);
 }
 

@@ -62,6 +62,8 @@ class Attention {
   /// y [M out, D] = attention(x), dropout applied.
   void forward_train(ConstMatrix x, const Shard& in, const Shard& out, const Saved& saved, const Scratch& scratch,
                      TensorView<float> y) const;
+  /// Fills saved.qkv, heads and log_sum_exp again, to the same bits.
+  void recompute(ConstMatrix x, const Shard& in, const Shard& out, const Saved& saved, const Scratch& scratch) const;
   /// dx [M, D] from dy [M out, D]; dy is changed where dropout is on.
   void backward(TensorView<float> dy, ConstMatrix x, const Saved& saved, const Shard& in, const Shard& out,
                 const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const;

@@ -55,12 +55,30 @@ void Block::pack(const Packing& packing) {
 }
 
 Block::Saved Block::plan(Arena& arena, const Shard& largest) const {
+  Saved saved = plan_but_attention(arena, largest);
+  saved.attention = attention_.plan(arena, largest, leaving(largest));
+  return saved;
+}
+
+Block::Saved Block::plan_shared(Arena& arena, const Shard& largest, Recompute recompute, const Saved& shared) const {
+  if (recompute == Recompute::none) return plan(arena, largest);
+  Saved saved = shared;
+  if (recompute == Recompute::block) {
+    saved.out = arena.take<float>({leaving(largest).rows(), options_.width});
+  } else {
+    saved = plan_but_attention(arena, largest);
+    saved.attention = shared.attention;
+    saved.attention_shared = true;
+  }
+  return saved;
+}
+
+Block::Saved Block::plan_but_attention(Arena& arena, const Shard& largest) const {
   const Shard out = leaving(largest);
   const auto stream = [&] { return arena.take<float>({out.rows(), options_.width}); };
   Saved saved;
   saved.norm1 = LayerNorm::plan(arena, largest.rows());
   saved.normed1 = arena.take(attention_.input().type(), largest.rows(), options_.width);
-  saved.attention = attention_.plan(arena, largest, out);
   saved.residual1 = residual1_.plan(arena, out.rows());
   saved.middle = stream();
   saved.norm2 = LayerNorm::plan(arena, out.rows());
@@ -155,6 +173,8 @@ void Block::backward(TensorView<float> dout, TensorView<const float> x, const Sa
   mlp_.backward(dbranch, saved.normed2.slice(0, leave.rows()), saved.mlp, leave, gradients, scratch.mlp, dnormed2);
   norm2_.backward(dnormed2, middle, saved.norm2, leave, gradients, dout, dout);
 
+  if (saved.attention_shared)
+    attention_.recompute(saved.normed1.slice(0, shard.rows()), shard, leave, saved.attention, scratch.attention);
   dbranch = residual1_.backward(dout, saved.residual1, leave, gradients, scratch.branch, dropout_inside);
   attention_.backward(dbranch, saved.normed1.slice(0, shard.rows()), saved.attention, shard, leave, gradients,
                       scratch.attention, dnormed1);

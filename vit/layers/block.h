@@ -6,6 +6,7 @@
 #include "vit/layers/attention.h"
 #include "vit/layers/mlp.h"
 #include "vit/layers/norm.h"
+#include "vit/layers/recompute.h"
 #include "vit/layers/residual.h"
 
 namespace vit {
@@ -40,8 +41,12 @@ class Block {
     TensorView<float> middle;  // [M out, D], the stream between the branches
     Matrix normed2;            // [M out, D]
     TensorView<float> out;     // [M out, D]
+    bool attention_shared = false;
   };
   Saved plan(Arena& arena, const Shard& largest) const;
+  /// Saves what cannot be computed again from `shared`'s places, which other blocks use, too: with Recompute::block the
+  /// stream after the block, with Recompute::attention all but queries, keys, values and heads.
+  Saved plan_shared(Arena& arena, const Shard& largest, Recompute recompute, const Saved& shared) const;
 
   /// One set for all blocks of a worker, which all but the last let all tokens leave.
   struct Scratch {
@@ -71,6 +76,7 @@ class Block {
   const Attention& attention() const { return attention_; }
 
  private:
+  Saved plan_but_attention(Arena& arena, const Shard& largest) const;
   TensorView<const float> leaving_rows(TensorView<const float> x, const Shard& in, const Scratch& scratch) const;
 
   Options options_;

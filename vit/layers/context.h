@@ -26,6 +26,9 @@ struct Regularization {
   uint64_t seed = 0;
 };
 
+/// Called with the index of a weight matrix and rows that it is about to multiply.
+using InputObserver = std::function<void(int weight, ConstMatrix x)>;
+
 /// How layers take in their parameters.
 struct Packing {
   ParameterSource values;
@@ -33,6 +36,8 @@ struct Packing {
   bool training = false;     // also packs for backward
   /// int8: what one unit of the input of a weight matrix stands for; 0 = its product stays in bf16.
   std::function<float(int weight)> input_scale = {};
+  /// Sees the input of every Linear in inference, from many threads at once (calibration).
+  InputObserver observe = {};
 };
 
 /// The images that a worker has in hand. M = images * own tokens rows go through the layers.

@@ -40,9 +40,11 @@ Linear::Linear(Registry& registry, const Linear& whole, int64_t first, int64_t o
 
 void Linear::pack(const Packing& packing, const float* output_scale) {
   type_ = packing.dtype;
+  observe_ = packing.observe;
   if (type_ == DType::i8) {
-    input_scale_ = packing.input_scale(weight_);
-    if (input_scale_ <= 0) type_ = DType::bf16;
+    const float scale = packing.input_scale(weight_);
+    if (scale <= 0) type_ = DType::bf16;
+    input_scale_ = scale > 0 ? scale : 1;
   }
   const ParameterValues weight = packing.values(weight_);
   const ParameterValues bias = bias_ >= 0 ? packing.values(bias_) : ParameterValues();
@@ -60,6 +62,7 @@ void Linear::pack(const Packing& packing, const float* output_scale) {
 }
 
 void Linear::forward(ConstMatrix x, Matrix y, bool accumulate) const {
+  if (observe_) observe_(weight_, x);
   const ProfileScope profile(forward_label_, flops(x.rows()));
   forward_.multiply(x, y, accumulate);
 }

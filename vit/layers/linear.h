@@ -47,6 +47,7 @@ class Linear {
   float input_scale_ = 1;
   PackedWeight forward_;
   PackedWeight backward_;
+  InputObserver observe_;
 };
 
 }  // namespace vit

@@ -136,14 +136,14 @@ nlohmann::json to_json(const ModelConfig& c) {
           {"heads", c.heads},
           {"mlp_width", c.mlp_width},
           {"classes", c.classes},
-          {"eps", c.eps},
+          {"eps", shortest_double(c.eps)},
           {"activation", word_of(kActivations, c.activation)},
           {"pooling", word_of(kPoolings, c.pooling)},
           {"position", word_of(kPositions, c.position)},
           {"class_token", c.class_token},
           {"qkv_bias", c.qkv_bias},
           {"layer_scale", c.layer_scale},
-          {"layer_scale_init", c.layer_scale_init}};
+          {"layer_scale_init", shortest_double(c.layer_scale_init)}};
 }
 
 ModelConfig model_config_from_json(const nlohmann::json& json, std::string_view where) {

@@ -10,6 +10,7 @@
 #include "vit/io/hdf5.h"
 #include "vit/layers/parameter.h"
 #include "vit/model/config.h"
+#include "vit/model/quantization.h"
 
 namespace vit {
 
@@ -20,6 +21,7 @@ struct Model {
   nlohmann::json training;               // recipe, data checksum, measured accuracy; may be null
   ParameterLayout layout;                // of config
   ParameterBlock weights;
+  Quantization quantization;  // empty unless the file keeps matrices as int8
 };
 
 /// The layout that the layers of `config` register.
@@ -30,7 +32,8 @@ ParameterLayout parameter_layout(const ModelConfig& config);
 /// token near zero, zero biases, unit norms. The same seed gives the same bits.
 Model make_model(const ModelConfig& config, uint64_t seed);
 
-/// Reads and checks a whole model. Throws Error (data) that names file, weight, wanted and got.
+/// Reads and checks a whole model; int8 weights as the floats that they stand for. Throws Error (data) that names file,
+/// weight, wanted and got.
 Model load_model(const std::filesystem::path& path);
 Model load_model(const h5::File& file);
 
@@ -45,7 +48,7 @@ OpenModel open_model(const std::filesystem::path& path);
 /// The values that make_model draws, one parameter at a time.
 ParameterSource fresh_parameters(const ModelConfig& config, uint64_t seed);
 
-/// Writes a model into an open file (checkpoints add their state to the same file) ...
+/// Writes a model into an open file, quantised matrices as int8, (checkpoints add their state to the same file) ...
 void write_model(h5::File& file, const Model& model);
 /// ... or as a whole file, by temporary name, sync and rename.
 void save_model(const std::filesystem::path& path, const Model& model);

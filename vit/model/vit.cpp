@@ -53,8 +53,9 @@ Vit::Vit(const ModelConfig& config, const VitOptions& options)
       blocks_(make_blocks(registry_, config_, class_row())),
       head_(registry_, head_options(config_)) {}
 
-void Vit::pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale) {
-  const Packing packing{source, options_.dtype, training, input_scale};
+void Vit::pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale,
+               const InputObserver& observe) {
+  const Packing packing{source, options_.dtype, training, input_scale, observe};
   embed_.pack(packing);
   head_.pack(packing);
   parallel_for(config_.depth, 1, [&](int64_t begin, int64_t end) {
@@ -92,7 +93,12 @@ TrainingWorkspace Vit::plan_training(Arena& arena, int64_t images) const {
   w.embed = embed_.plan_scratch(arena, images, true);
   w.block = blocks_.front().plan_scratch(arena, shard, true);
   w.embedded = arena.take<float>({shard.rows(), config_.width});
-  for (const Block& block : blocks_) w.blocks.push_back(block.plan(arena, shard));
+  // The last block's sizes are its own, and backward begins with it: it keeps all.
+  const bool shares = options_.recompute != Recompute::none && blocks_.size() > 1;
+  const Block::Saved shared = shares ? blocks_.front().plan(arena, shard) : Block::Saved();
+  for (const Block& block : blocks_)
+    w.blocks.push_back(&block == &blocks_.back() ? block.plan(arena, shard)
+                                                 : block.plan_shared(arena, shard, options_.recompute, shared));
   w.head = head_.plan(arena, images);
   w.logits = arena.take<float>({images, config_.classes});
   w.dlogits = arena.take<float>({images, config_.classes});
@@ -187,8 +193,10 @@ void Vit::backward(TensorView<const float> patches, const Shard& shard, const Tr
   TensorView<float> dout = class_row() ? w.dpooled.slice(0, shard.images) : dx;
   head_.backward(w.dlogits.slice(0, shard.images), w.head, shard, gradients, w.dfeatures, dout);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
-    const TensorView<float> x = i == 0 ? w.embedded : w.blocks[i - 1].out;
-    blocks_[i].backward(dout, x.slice(0, shard.rows()), w.blocks[i], shard, gradients, w.block, dx);
+    const TensorView<float> x = (i == 0 ? w.embedded : w.blocks[i - 1].out).slice(0, shard.rows());
+    if (options_.recompute == Recompute::block && i + 1 < blocks_.size())
+      blocks_[i].forward_train(x, shard, w.blocks[i], w.block);
+    blocks_[i].backward(dout, x, w.blocks[i], shard, gradients, w.block, dx);
     dout = dx;
   }
   embed_.backward(dx, patches, shard, gradients, w.embed);

@@ -47,7 +47,8 @@ struct TrainingWorkspace {
 
 struct VitOptions {
   DType dtype = DType::f32;  // of the products
-  bool all_tokens = false;   // the last block computes all tokens even where only the class token is read (maps)
+  Recompute recompute = Recompute::none;
+  bool all_tokens = false;  // the last block computes all tokens even where only the class token is read (maps)
 };
 
 /// Vision Transformer as timm's VisionTransformer computes it. With a class token the last block asks, projects and
@@ -67,9 +68,10 @@ class Vit {
   int sections() const { return registry_.sections(); }
 
   /// Takes in the parameters, matrices in the layouts that products run on; nothing of the source is needed
-  /// afterwards. Call it after each change and before the plans. `training` packs for backward, too; `input_scale` as
-  /// in Packing.
-  void pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale = {});
+  /// afterwards. Call it after each change and before the plans. `training` packs for backward, too; `input_scale`
+  /// (needed for int8) and `observe` as in Packing.
+  void pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale = {},
+            const InputObserver& observe = {});
 
   InferenceWorkspace plan_inference(Arena& arena, int64_t images) const;
   TrainingWorkspace plan_training(Arena& arena, int64_t images) const;
