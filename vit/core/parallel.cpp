@@ -58,7 +58,7 @@ void set_thread_count(int threads) {
 
 int thread_count() { return pool_in_use()->arena.max_concurrency(); }
 
-void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
   if (count <= 0) return;
   grain = std::max<int64_t>(1, grain);
   const int64_t pieces = (count + grain - 1) / grain;
@@ -86,7 +86,7 @@ class Phases {
  public:
   Phases(int phases, int parts) : phases_(phases), parts_(parts), begun_(static_cast<std::size_t>(phases * parts)) {}
 
-  void work(int first_part, const std::function<void(int, int)>& body) {
+  void work(int first_part, FunctionRef<void(int, int)> body) {
     for (int phase = 0; phase < phases_; ++phase) {
       for (int i = 0; i < parts_; ++i) {
         const int part = (first_part + i) % parts_;
@@ -124,7 +124,7 @@ class Phases {
 
 }  // namespace
 
-void parallel_phases(int phases, int parts, const std::function<void(int, int)>& body) {
+void parallel_phases(int phases, int parts, FunctionRef<void(int, int)> body) {
   const auto pool = pool_in_use();
   const int workers = inside_body ? 1 : std::min(parts, pool->arena.max_concurrency());
   Phases state(phases, parts);
@@ -139,7 +139,7 @@ void parallel_phases(int phases, int parts, const std::function<void(int, int)>&
   pool->arena.execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
 }
 
-void parallel_shards(int64_t shards, const std::function<void(int64_t, int)>& body) {
+void parallel_shards(int64_t shards, FunctionRef<void(int64_t, int)> body) {
   if (shards <= 0) return;
   const auto pool = pool_in_use();
   const int workers = inside_body ? 1 : static_cast<int>(std::min<int64_t>(shards, pool->arena.max_concurrency()));
