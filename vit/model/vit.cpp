@@ -88,6 +88,7 @@ InferenceWorkspace Vit::plan_inference(Arena& arena, int64_t images) const {
 }
 
 TrainingWorkspace Vit::plan_training(Arena& arena, int64_t images) const {
+  if (options_.all_tokens) fail(ErrorKind::internal, "[vit] training has no use for all tokens of the last block");
   const Shard shard = largest(images);
   TrainingWorkspace w;
   w.embed = embed_.plan_scratch(arena, images, true);
