@@ -23,7 +23,7 @@ namespace {
 std::string version_text() {
   return concat("vit ", VIT_VERSION, " (commit ", VIT_COMMIT, ")\n",  //
                 "processor: ", cpu_name(), ", ", thread_count(), thread_count() == 1 ? " thread" : " threads", '\n',
-                "vector code: ", isa_name(active_isa()), " (lowered by the environment variable VIT_ISA)\n",  //
+                "vector code: ", isa_name(active_isa()), " (the environment variable VIT_ISA lowers it)\n",  //
                 "built with: ", VIT_LIBRARIES);
 }
 
