@@ -135,6 +135,22 @@ TEST_P(Network, SameBitsForAnyThreads) {
   }
 }
 
+TEST_P(Network, SameBitsHoweverMuchIsComputedAgain) {
+  const Problem problem(small_config(pooling()));
+  std::vector<ParameterBlock> results;
+  for (const Recompute recompute : {Recompute::none, Recompute::attention, Recompute::block}) {
+    StepOptions options = all_regularization(dtype());
+    options.recompute = recompute;
+    TrainStep step(problem.model.config, Problem::kImages, options);
+    step.pack(problem.model.weights);
+    results.emplace_back(problem.model.layout.block_size());
+    step.run(problem.batch(), 1, results.back());
+    EXPECT_EQ(0, std::memcmp(results[0].data(), results.back().data(),
+                             static_cast<std::size_t>(results[0].size()) * sizeof(float)))
+        << static_cast<int>(recompute);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, Network,
                          testing::Combine(testing::Values(Pooling::class_token, Pooling::mean),
                                           testing::Values(DType::f32, DType::bf16)),

@@ -15,7 +15,6 @@ Attention::Attention(Registry& registry, const std::string& name, const Options&
 }
 
 void Attention::pack(const Packing& packing, const float* output_scale) {
-  quantized_ = packing.dtype == DType::i8;
   if (options_.class_row) {
     query_->pack(packing);
     key_value_->pack(packing);

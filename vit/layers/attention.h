@@ -91,7 +91,6 @@ class Attention {
 
   Options options_;
   int64_t head_size_;
-  bool quantized_ = false;
   Linear qkv_;
   std::optional<Linear> query_, key_value_;  // parts of qkv_, with class_row
   Linear proj_;
