@@ -51,7 +51,9 @@ TEST_F(QuantizeCommand, RunsInAnyArithmetic) {
         << dtype;
     ASSERT_TRUE(ended_with(
         run_vit({"bench", path("int8.h5"), "--seconds", "0.02", "--dtype", dtype, "--json", path("bench.json")}), 0));
-    if (dtype == "auto" || dtype == "int8") EXPECT_EQ(json_of("bench.json")["dtype"], "int8");
+    if (dtype == "auto" || dtype == "int8") {
+      EXPECT_EQ(json_of("bench.json")["dtype"], "int8");
+    }
   }
 }
 

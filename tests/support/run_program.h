@@ -94,9 +94,10 @@ inline ProgramResult run_program(const std::vector<std::string>& command, const 
 }
 
 /// The program of this project.
-inline ProgramResult run_vit(std::vector<std::string> arguments, const ProgramOptions& options = {}) {
-  arguments.insert(arguments.begin(), VIT_PROGRAM);
-  return run_program(arguments, options);
+inline ProgramResult run_vit(const std::vector<std::string>& arguments, const ProgramOptions& options = {}) {
+  std::vector<std::string> command{VIT_PROGRAM};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_program(command, options);
 }
 
 /// Passes when the program ended with the code; says what it wrote when not.
