@@ -9,25 +9,6 @@
 #include "vit/model/vit.h"
 
 namespace vit {
-namespace {
-
-/// An arena planned and placed by the same function.
-template <class Workspace>
-struct Planned {
-  Arena arena;
-  Workspace workspace;
-
-  template <class Plan>
-  explicit Planned(Plan plan) {
-    Arena counting;
-    plan(counting);
-    arena = Arena(counting.peak());
-    workspace = plan(arena);
-  }
-};
-
-}  // namespace
-
 DType fastest_dtype(bool quantized) {
   if (quantized && runnable_dtype(DType::i8) == DType::i8) return DType::i8;
   return runnable_dtype(DType::bf16);

@@ -17,17 +17,6 @@
 namespace vit {
 namespace {
 
-/// The decoder's BGR picture; empty when it could not make one.
-cv::Mat decode_bgr(std::span<const uint8_t> bytes) {
-  setup_opencv();
-  constexpr int kColorAsStored = 1 | 128;  // IMREAD_COLOR, IMREAD_IGNORE_ORIENTATION
-  try {
-    return imdecode(bytes, kColorAsStored);
-  } catch (const cv::Exception&) {
-    return {};
-  }
-}
-
 int rgb_conversion(int channels) {
   switch (channels) {
     case 1:
@@ -65,6 +54,7 @@ Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const 
     if (std::optional<Image> image = codec::decode_jpeg(whole);
         image && image->width == info.width && image->height == info.height)
       return *std::move(image);
+  setup_opencv();
   const cv::Mat bgr = decode_bgr(whole);
   if (bgr.cols != info.width || bgr.rows != info.height) {
     fail(ErrorKind::data, "[decode_image] ", name, ": ", info.format, " of ", info.width, " x ", info.height,

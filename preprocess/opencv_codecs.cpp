@@ -29,11 +29,15 @@ Function load(const char* name) {
 
 }  // namespace
 
-cv::Mat imdecode(std::span<const unsigned char> bytes, int flags) {
+cv::Mat decode_bgr(std::span<const unsigned char> bytes) {
   static const auto decode = load<Decode>(kDecode);
   // It reads only; its argument is not const-correct.
   const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U, const_cast<unsigned char*>(bytes.data()));
-  return decode(encoded, flags);
+  try {
+    return decode(encoded, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+  } catch (const cv::Exception&) {
+    return {};
+  }
 }
 
 std::vector<unsigned char> encode_png(const cv::Mat& bgr) {

@@ -8,8 +8,9 @@
 
 namespace vit {
 
-/// cv::imdecode. Throws Error (io) when the library cannot be loaded.
-cv::Mat imdecode(std::span<const unsigned char> bytes, int flags);
+/// The picture in BGR, as it lies in the file (no turning by EXIF); empty when it cannot be decoded. Throws Error (io)
+/// when the library cannot be loaded.
+cv::Mat decode_bgr(std::span<const unsigned char> bytes);
 /// `bgr` as a PNG file of the smallest size that zlib finds. Throws Error.
 std::vector<unsigned char> encode_png(const cv::Mat& bgr);
 

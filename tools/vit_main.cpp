@@ -1,6 +1,4 @@
 // The command `vit`: options in, a library call, a report out (docs/cli.md).
-#include <malloc.h>
-
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -16,6 +14,10 @@
 #include "vit/core/log.h"
 #include "vit/core/parallel.h"
 #include "vit/version.h"
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace vit::tools {
 namespace {

@@ -8,33 +8,18 @@
 #include "vit/model/vit.h"
 
 namespace vit {
-namespace {
-
-/// One thread's memory.
-struct Worker {
-  Arena arena;
-  TrainingWorkspace workspace;
-};
-
-int64_t arena_bytes(const Vit& network, int64_t images) {
-  Arena plan;
-  network.plan_training(plan, images);
-  return plan.peak();
-}
-
-}  // namespace
-
 struct TrainStep::Impl {
   Impl(const ModelConfig& config, int64_t max_batch, const StepOptions& step_options);
   StepResult run(const Batch& batch, float scale, ParameterBlock& gradients);
-  StepResult run_shard(const Batch& batch, int64_t index, float scale, const Gradients& gradients, Worker& worker);
-  Worker& worker(int index);
+  StepResult run_shard(const Batch& batch, int64_t index, float scale, const Gradients& gradients,
+                       const TrainingWorkspace& w);
+  const TrainingWorkspace& workspace(int worker);
 
   Vit network;
   StepOptions options;
   int64_t micro_batch;
   Turnstile gates;
-  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<std::unique_ptr<Planned<TrainingWorkspace>>> workers;
   std::vector<StepResult> results;  // one a shard, summed in shard order
 };
 
@@ -51,18 +36,16 @@ TrainStep::Impl::Impl(const ModelConfig& config, int64_t max_batch, const StepOp
   results.resize(static_cast<std::size_t>((max_batch + micro_batch - 1) / micro_batch));
 }
 
-Worker& TrainStep::Impl::worker(int index) {
-  const auto i = static_cast<std::size_t>(index);
-  if (!workers[i]) {
-    workers[i] = std::make_unique<Worker>();
-    workers[i]->arena = Arena(arena_bytes(network, micro_batch));
-    workers[i]->workspace = network.plan_training(workers[i]->arena, micro_batch);
-  }
-  return *workers[i];
+const TrainingWorkspace& TrainStep::Impl::workspace(int index) {
+  auto& worker = workers[static_cast<std::size_t>(index)];
+  if (!worker)
+    worker = std::make_unique<Planned<TrainingWorkspace>>(
+        [&](Arena& arena) { return network.plan_training(arena, micro_batch); });
+  return worker->workspace;
 }
 
 StepResult TrainStep::Impl::run_shard(const Batch& batch, int64_t index, float scale, const Gradients& gradients,
-                                      Worker& worker) {
+                                      const TrainingWorkspace& w) {
   const ModelConfig& config = network.config();
   const int64_t begin = index * micro_batch;
   Shard shard;
@@ -74,7 +57,6 @@ StepResult TrainStep::Impl::run_shard(const Batch& batch, int64_t index, float s
   shard.first_image = batch.first_image + begin;
   shard.regularization = {options.dropout, options.attention_dropout, options.drop_path, options.seed};
 
-  const TrainingWorkspace& w = worker.workspace;
   const TensorView<const float> patches(batch.patches[begin].data(),
                                         {shard.images * config.patches(), config.patch_dim()});
   network.forward_train(patches, shard, w);
@@ -102,7 +84,7 @@ StepResult TrainStep::Impl::run(const Batch& batch, float scale, ParameterBlock&
   const Gradients gradients(gradient_block, network.layout(), gates);
   parallel_shards(shards, [&](int64_t shard, int index) {
     try {
-      results[static_cast<std::size_t>(shard)] = run_shard(batch, shard, scale, gradients, worker(index));
+      results[static_cast<std::size_t>(shard)] = run_shard(batch, shard, scale, gradients, workspace(index));
     } catch (...) {
       gates.break_all();
       throw;

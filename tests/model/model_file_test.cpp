@@ -6,26 +6,14 @@
 #include <cmath>
 #include <cstring>
 
+#include "tests/model/small_config.h"
 #include "tests/support/temp_dir.h"
 
 namespace vit {
 namespace {
 
-ModelConfig small() {
-  ModelConfig c;
-  c.name = "small";
-  c.image_size = 8;
-  c.patch_size = 4;
-  c.width = 8;
-  c.depth = 2;
-  c.heads = 2;
-  c.mlp_width = 16;
-  c.classes = 3;
-  return c;
-}
-
 Model make_small() {
-  Model model = make_model(small(), 1);
+  Model model = make_model(test::small_config(), 1);
   model.preprocess = {{"size", 8}};
   model.class_names = {"apple", "bär", "cat"};
   model.training = {{"epochs", 3}};
@@ -60,8 +48,8 @@ TEST(ModelFile, RoundTripKeepsEveryBit) {
 }
 
 TEST(ModelFile, SameSeedSameBits) {
-  EXPECT_TRUE(same_bits(make_model(small(), 5).weights, make_model(small(), 5).weights));
-  EXPECT_FALSE(same_bits(make_model(small(), 5).weights, make_model(small(), 6).weights));
+  EXPECT_TRUE(same_bits(make_model(test::small_config(), 5).weights, make_model(test::small_config(), 5).weights));
+  EXPECT_FALSE(same_bits(make_model(test::small_config(), 5).weights, make_model(test::small_config(), 6).weights));
 }
 
 /// Writes the model with one thing changed by `edit`, and returns what loading says.
@@ -141,8 +129,8 @@ TEST(OpenModel, ChecksNamesAndShapesAtOnce) {
 }
 
 TEST(FreshParameters, AreThoseOfMakeModel) {
-  const Model model = make_model(small(), 5);
-  const ParameterSource fresh = fresh_parameters(small(), 5);
+  const Model model = make_model(test::small_config(), 5);
+  const ParameterSource fresh = fresh_parameters(test::small_config(), 5);
   for (int i = 0; i < static_cast<int>(model.layout.all().size()); ++i) {
     const Parameter& p = model.layout[i];
     const ParameterValues values = fresh(i);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 
+#include "tests/model/small_config.h"
 #include "tests/support/temp_dir.h"
 #include "vit/kernels/quantize.h"
 #include "vit/model/model_file.h"
@@ -17,16 +18,7 @@ const std::string kQkv = "blocks.0.attn.qkv.weight";
 const std::string kFc2 = "blocks.1.mlp.fc2.weight";
 
 Model make_quantized() {
-  ModelConfig c;
-  c.name = "small";
-  c.image_size = 8;
-  c.patch_size = 4;
-  c.width = 8;
-  c.depth = 2;
-  c.heads = 2;
-  c.mlp_width = 16;
-  c.classes = 3;
-  Model model = make_model(c, 1);
+  Model model = make_model(test::small_config(), 1);
   model.preprocess = {{"size", 8}};
   model.quantization.input_scales = {{kQkv, 0.1f}, {kFc2, 1.0f / 3}};
   model.quantization.record = {{"images", 4}};

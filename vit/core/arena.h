@@ -54,4 +54,19 @@ class Arena {
   bool placing_ = false;
 };
 
+/// A workspace in memory of its own: `plan(arena)` runs once to count and once to place.
+template <class Workspace>
+struct Planned {
+  Arena arena;
+  Workspace workspace;
+
+  template <class Plan>
+  explicit Planned(Plan plan) {
+    Arena counting;
+    plan(counting);
+    arena = Arena(counting.peak());
+    workspace = plan(arena);
+  }
+};
+
 }  // namespace vit

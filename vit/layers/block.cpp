@@ -55,37 +55,43 @@ void Block::pack(const Packing& packing) {
 }
 
 Block::Saved Block::plan(Arena& arena, const Shard& largest) const {
-  Saved saved = plan_but_attention(arena, largest);
+  Saved saved = plan_around_attention(arena, largest);
   saved.attention = attention_.plan(arena, largest, leaving(largest));
+  saved.out = plan_out(arena, largest);
   return saved;
 }
 
-Block::Saved Block::plan_shared(Arena& arena, const Shard& largest, Recompute recompute, const Saved& shared) const {
+Block::Saved Block::plan_recomputed(Arena& arena, const Shard& largest, Recompute recompute) const {
+  Saved saved;
+  if (recompute == Recompute::block) saved = plan_around_attention(arena, largest);
+  if (recompute != Recompute::none) saved.attention = attention_.plan(arena, largest, leaving(largest));
+  return saved;
+}
+
+Block::Saved Block::plan(Arena& arena, const Shard& largest, Recompute recompute, const Saved& recomputed) const {
   if (recompute == Recompute::none) return plan(arena, largest);
-  Saved saved = shared;
-  if (recompute == Recompute::block) {
-    saved.out = arena.take<float>({leaving(largest).rows(), options_.width});
-  } else {
-    saved = plan_but_attention(arena, largest);
-    saved.attention = shared.attention;
-    saved.attention_shared = true;
-  }
+  Saved saved = recompute == Recompute::block ? recomputed : plan_around_attention(arena, largest);
+  saved.attention = recomputed.attention;
+  saved.attention_shared = recompute == Recompute::attention;
+  saved.out = plan_out(arena, largest);
   return saved;
 }
 
-Block::Saved Block::plan_but_attention(Arena& arena, const Shard& largest) const {
+TensorView<float> Block::plan_out(Arena& arena, const Shard& largest) const {
+  return arena.take<float>({leaving(largest).rows(), options_.width});
+}
+
+Block::Saved Block::plan_around_attention(Arena& arena, const Shard& largest) const {
   const Shard out = leaving(largest);
-  const auto stream = [&] { return arena.take<float>({out.rows(), options_.width}); };
   Saved saved;
   saved.norm1 = LayerNorm::plan(arena, largest.rows());
   saved.normed1 = arena.take(attention_.input().type(), largest.rows(), options_.width);
   saved.residual1 = residual1_.plan(arena, out.rows());
-  saved.middle = stream();
+  saved.middle = arena.take<float>({out.rows(), options_.width});
   saved.norm2 = LayerNorm::plan(arena, out.rows());
   saved.normed2 = arena.take(mlp_.input().type(), out.rows(), options_.width);
   saved.mlp = mlp_.plan(arena, out.rows());
   saved.residual2 = residual2_.plan(arena, out.rows());
-  saved.out = stream();
   return saved;
 }
 
@@ -107,9 +113,8 @@ Block::Scratch Block::plan_scratch(Arena& arena, const Shard& largest, bool trai
   return scratch;
 }
 
-/// The stream of the leaving tokens in dense rows: x itself or a copy.
-TensorView<const float> Block::leaving_rows(TensorView<const float> x, const Shard& in, const Scratch& scratch) const {
-  if (!options_.class_row) return x;
+/// The stream of the class tokens, which alone leave, in dense rows.
+TensorView<float> Block::copy_leaving(TensorView<const float> x, const Shard& in, const Scratch& scratch) const {
   const TensorView<float> rows = scratch.leaving.slice(0, in.images);
   convert(x.every(in.own()), rows);
   return rows;
@@ -130,11 +135,7 @@ TensorView<float> Block::finish(TensorView<float> x, const Shard& shard, ConstMa
                                 const Scratch& scratch) const {
   const Shard out = leaving(shard);
   const Matrix heads = attention_.attend(qkv, out, scratch.attention);
-  TensorView<float> stream = x;
-  if (options_.class_row) {
-    stream = scratch.leaving.slice(0, out.rows());
-    leaving_rows(x, shard, scratch);
-  }
+  const TensorView<float> stream = options_.class_row ? copy_leaving(x, shard, scratch) : x;
   for_chunks(out.rows(), scratch.mlp.hidden.rows(), [&](int64_t begin, int64_t count) {
     const TensorView<float> rows = stream.slice(begin, count);
     const Matrix normed = scratch.normed.slice(0, count).as(mlp_.input().type());
@@ -154,7 +155,8 @@ void Block::forward_train(TensorView<const float> x, const Shard& shard, const S
   const TensorView<float> out = saved.out.slice(0, leave.rows());
   norm1_.forward_train(x, normed1, saved.norm1);
   attention_.forward_train(normed1, shard, leave, saved.attention, scratch.attention, middle);
-  residual1_.forward_train(leaving_rows(x, shard, scratch), leave, saved.residual1, middle);
+  if (options_.class_row) x = copy_leaving(x, shard, scratch);
+  residual1_.forward_train(x, leave, saved.residual1, middle);
   norm2_.forward_train(middle, normed2, saved.norm2);
   mlp_.forward_train(normed2, leave, saved.mlp, out);
   residual2_.forward_train(middle, leave, saved.residual2, out);

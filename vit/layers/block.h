@@ -44,9 +44,11 @@ class Block {
     bool attention_shared = false;
   };
   Saved plan(Arena& arena, const Shard& largest) const;
-  /// Saves what cannot be computed again from `shared`'s places, which other blocks use, too: with Recompute::block the
-  /// stream after the block, with Recompute::attention all but queries, keys, values and heads.
-  Saved plan_shared(Arena& arena, const Shard& largest, Recompute recompute, const Saved& shared) const;
+  /// Places for what backward computes again, of all blocks of this shape: with Recompute::attention queries, keys,
+  /// values and heads, with Recompute::block all but the stream after the block ...
+  Saved plan_recomputed(Arena& arena, const Shard& largest, Recompute recompute) const;
+  /// ... and of one block: those and the rest in places of its own.
+  Saved plan(Arena& arena, const Shard& largest, Recompute recompute, const Saved& recomputed) const;
 
   /// One set for all blocks of a worker, which all but the last let all tokens leave.
   struct Scratch {
@@ -76,8 +78,9 @@ class Block {
   const Attention& attention() const { return attention_; }
 
  private:
-  Saved plan_but_attention(Arena& arena, const Shard& largest) const;
-  TensorView<const float> leaving_rows(TensorView<const float> x, const Shard& in, const Scratch& scratch) const;
+  Saved plan_around_attention(Arena& arena, const Shard& largest) const;
+  TensorView<float> plan_out(Arena& arena, const Shard& largest) const;
+  TensorView<float> copy_leaving(TensorView<const float> x, const Shard& in, const Scratch& scratch) const;
 
   Options options_;
   LayerNorm norm1_;

@@ -95,11 +95,11 @@ TrainingWorkspace Vit::plan_training(Arena& arena, int64_t images) const {
   w.block = blocks_.front().plan_scratch(arena, shard, true);
   w.embedded = arena.take<float>({shard.rows(), config_.width});
   // The last block's sizes are its own, and backward begins with it: it keeps all.
-  const bool shares = options_.recompute != Recompute::none && blocks_.size() > 1;
-  const Block::Saved shared = shares ? blocks_.front().plan(arena, shard) : Block::Saved();
+  const Block::Saved recomputed =
+      blocks_.size() > 1 ? blocks_.front().plan_recomputed(arena, shard, options_.recompute) : Block::Saved();
   for (const Block& block : blocks_)
     w.blocks.push_back(&block == &blocks_.back() ? block.plan(arena, shard)
-                                                 : block.plan_shared(arena, shard, options_.recompute, shared));
+                                                 : block.plan(arena, shard, options_.recompute, recomputed));
   w.head = head_.plan(arena, images);
   w.logits = arena.take<float>({images, config_.classes});
   w.dlogits = arena.take<float>({images, config_.classes});
