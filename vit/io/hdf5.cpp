@@ -11,62 +11,6 @@ namespace {
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
 constexpr Type kTypes[] = {Type::u8, Type::i8, Type::i32, Type::i64, Type::f32};
 
-const char* type_name(Type type) {
-  switch (type) {
-    case Type::u8:
-      return "uint8";
-    case Type::i8:
-      return "int8";
-    case Type::i32:
-      return "int32";
-    case Type::i64:
-      return "int64";
-    case Type::f32:
-      return "float32";
-  }
-  return "?";
-}
-
-/// On disk; memory is little endian too (checksum.cpp asserts it), so the same type serves there.
-hid_t library_type(Type type) {
-  switch (type) {
-    case Type::u8:
-      return H5T_STD_U8LE;
-    case Type::i8:
-      return H5T_STD_I8LE;
-    case Type::i32:
-      return H5T_STD_I32LE;
-    case Type::i64:
-      return H5T_STD_I64LE;
-    case Type::f32:
-      return H5T_IEEE_F32LE;
-  }
-  return H5I_INVALID_HID;
-}
-
-template <class T>
-constexpr Type type_of();
-template <>
-constexpr Type type_of<uint8_t>() {
-  return Type::u8;
-}
-template <>
-constexpr Type type_of<int8_t>() {
-  return Type::i8;
-}
-template <>
-constexpr Type type_of<int32_t>() {
-  return Type::i32;
-}
-template <>
-constexpr Type type_of<int64_t>() {
-  return Type::i64;
-}
-template <>
-constexpr Type type_of<float>() {
-  return Type::f32;
-}
-
 /// Chunks of about 1 MiB: whole along the last dimensions, cut along the first one that is too long.
 std::vector<hsize_t> chunk_shape(const std::vector<int64_t>& shape, std::size_t element_bytes) {
   std::vector<hsize_t> chunk(shape.size(), 1);
@@ -96,19 +40,6 @@ std::vector<hsize_t> joined(hsize_t first, const std::vector<hsize_t>& rest) {
 }
 
 template <class T>
-void read_typed(const OpenFile& file, const std::string& name, std::span<T> out) {
-  const OpenedDataset dataset = open_dataset(file, name);
-  const Type type = element_type(file, name, dataset);
-  if (type != type_of<T>())
-    file.fail_object(name, "needs elements of type ", type_name(type_of<T>()), ", has ", type_name(type));
-  if (dataset.count != static_cast<int64_t>(out.size()))
-    file.fail_object(name, "needs ", out.size(), " elements, has ", dataset.count);
-  if (dataset.count == 0) return;
-  if (H5Dread(dataset.dataset.get(), library_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
-    file.fail_call(ErrorKind::data, "read", name);
-}
-
-template <class T>
 void write_typed(OpenFile& file, const std::string& name, const std::vector<int64_t>& shape, std::span<const T> data) {
   int64_t count = shape.empty() ? 0 : 1;
   for (int64_t n : shape) count *= n;
@@ -120,6 +51,38 @@ void write_typed(OpenFile& file, const std::string& name, const std::vector<int6
 }
 
 }  // namespace
+
+const char* type_name(Type type) {
+  switch (type) {
+    case Type::u8:
+      return "uint8";
+    case Type::i8:
+      return "int8";
+    case Type::i32:
+      return "int32";
+    case Type::i64:
+      return "int64";
+    case Type::f32:
+      return "float32";
+  }
+  return "?";
+}
+
+hid_t library_type(Type type) {
+  switch (type) {
+    case Type::u8:
+      return H5T_STD_U8LE;
+    case Type::i8:
+      return H5T_STD_I8LE;
+    case Type::i32:
+      return H5T_STD_I32LE;
+    case Type::i64:
+      return H5T_STD_I64LE;
+    case Type::f32:
+      return H5T_IEEE_F32LE;
+  }
+  return H5I_INVALID_HID;
+}
 
 OpenFile::~OpenFile() {
   if (!file) return;
@@ -166,13 +129,13 @@ void write_dataset(OpenFile& file, const std::string& name, const std::vector<in
   file.check_writable(name);
 }
 
-File::File(std::unique_ptr<OpenFile> file) : file_(std::move(file)) {}
+File::File(std::shared_ptr<OpenFile> file) : file_(std::move(file)) {}
 File::~File() = default;
 File::File(File&&) noexcept = default;
 File& File::operator=(File&&) noexcept = default;
 
 File File::open(const std::filesystem::path& path) {
-  auto opened = std::make_unique<OpenFile>(path, Device::Mode::read);
+  auto opened = std::make_shared<OpenFile>(path, Device::Mode::read);
   if (opened->device.size() == 0) fail(ErrorKind::data, "[hdf5] ", path.string(), " is empty");
   const LibraryLock lock;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
@@ -183,7 +146,7 @@ File File::open(const std::filesystem::path& path) {
 }
 
 File File::create(const std::filesystem::path& path) {
-  auto created = std::make_unique<OpenFile>(path, Device::Mode::create);
+  auto created = std::make_shared<OpenFile>(path, Device::Mode::create);
   const LibraryLock lock;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
@@ -198,7 +161,7 @@ File File::create(const std::filesystem::path& path) {
 }
 
 void File::close() {
-  const std::unique_ptr<OpenFile> file = std::move(file_);
+  const std::shared_ptr<OpenFile> file = std::move(file_);
   if (!file) return;
   bool closed = true;
   {
@@ -221,49 +184,19 @@ bool File::exists(const std::string& name) const {
 std::vector<std::string> File::children(const std::string& group) const {
   const LibraryLock lock;
   const Handle object = open_object(*file_, group);
-  H5G_info_t info;
   if (H5Iget_type(object.get()) != H5I_GROUP) file_->fail_object(group, "is not a group");
-  if (H5Gget_info(object.get(), &info) < 0) file_->fail_call(ErrorKind::data, "list", group);
   std::vector<std::string> names;
-  for (hsize_t i = 0; i < info.nlinks; ++i) {
-    const auto name_of = [&](char* out, std::size_t size) {
-      return H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, out, size, H5P_DEFAULT);
-    };
-    const ssize_t length = name_of(nullptr, 0);
-    if (length < 0 || length > kMaxStringBytes) file_->fail_call(ErrorKind::data, "list", group);
-    std::string name(static_cast<std::size_t>(length), '\0');
-    if (name_of(name.data(), name.size() + 1) < 0) file_->fail_call(ErrorKind::data, "list", group);
-    names.push_back(std::move(name));
-  }
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
+    try {
+      static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+      return 0;
+    } catch (const std::bad_alloc&) {
+      return -1;
+    }
+  };
+  if (H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0)
+    file_->fail_call(ErrorKind::data, "list", group);
   return names;
-}
-
-DatasetInfo File::info(const std::string& name) const {
-  const LibraryLock lock;
-  OpenedDataset dataset = open_dataset(*file_, name);
-  const Type type = element_type(*file_, name, dataset);
-  return {type, std::move(dataset.shape)};
-}
-
-void File::read(const std::string& name, std::span<uint8_t> out) const {
-  const LibraryLock lock;
-  read_typed(*file_, name, out);
-}
-void File::read(const std::string& name, std::span<int8_t> out) const {
-  const LibraryLock lock;
-  read_typed(*file_, name, out);
-}
-void File::read(const std::string& name, std::span<int32_t> out) const {
-  const LibraryLock lock;
-  read_typed(*file_, name, out);
-}
-void File::read(const std::string& name, std::span<int64_t> out) const {
-  const LibraryLock lock;
-  read_typed(*file_, name, out);
-}
-void File::read(const std::string& name, std::span<float> out) const {
-  const LibraryLock lock;
-  read_typed(*file_, name, out);
 }
 
 void File::read_rows(const std::string& name, int64_t begin, int64_t count, std::span<uint8_t> out) const {

@@ -20,6 +20,27 @@ struct DatasetInfo {
   std::vector<int64_t> shape;
 };
 
+/// A dataset that was found and checked. Many threads may read at once; what is stored as this program stores it is
+/// read without the library's lock. Keeps its file open.
+class Dataset {
+ public:
+  struct Impl;
+  explicit Dataset(std::unique_ptr<Impl> impl);
+  ~Dataset();
+  Dataset(Dataset&&) noexcept;
+
+  const DatasetInfo& info() const;
+  /// All elements; throws Error (data) unless `out` has their type and number.
+  void read(std::span<uint8_t> out) const;
+  void read(std::span<int8_t> out) const;
+  void read(std::span<int32_t> out) const;
+  void read(std::span<int64_t> out) const;
+  void read(std::span<float> out) const;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
 /// An open file. Paths inside are absolute, e.g. "/train/images"; groups are made as needed. Every function
 /// throws Error (io or data) that names the file and the path inside. Shapes are checked before memory is taken.
 class File {
@@ -34,7 +55,8 @@ class File {
   bool exists(const std::string& name) const;
   std::vector<std::string> children(const std::string& group) const;
 
-  /// Type and shape; throws when it is absent, of another kind, or larger than the file can hold.
+  /// Throws when it is absent, of another kind, or larger than the file can hold.
+  Dataset dataset(const std::string& name) const;
   DatasetInfo info(const std::string& name) const;
 
   void read(const std::string& name, std::span<uint8_t> out) const;
@@ -70,8 +92,8 @@ class File {
 
  private:
   friend class ChunkReader;
-  explicit File(std::unique_ptr<OpenFile> file);
-  std::unique_ptr<OpenFile> file_;
+  explicit File(std::shared_ptr<OpenFile> file);
+  std::shared_ptr<OpenFile> file_;
 };
 
 inline constexpr int64_t kMaxStringBytes = 1 << 20;

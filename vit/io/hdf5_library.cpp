@@ -152,10 +152,10 @@ Handle open_object(const OpenFile& file, const std::string& name) {
 }
 
 OpenedDataset open_dataset(const OpenFile& file, const std::string& name, const Handle& access) {
-  if (H5Iget_type(open_object(file, name).get()) != H5I_DATASET) file.fail_object(name, "is not a dataset");
   OpenedDataset opened;
-  const hid_t access_list = access ? access.get() : H5P_DEFAULT;
-  opened.dataset = Handle(H5Dopen2(file.file.get(), name.c_str(), access_list), H5Dclose);
+  opened.dataset = open_object(file, name);
+  if (H5Iget_type(opened.dataset.get()) != H5I_DATASET) file.fail_object(name, "is not a dataset");
+  if (access) opened.dataset = Handle(H5Dopen2(file.file.get(), name.c_str(), access.get()), H5Dclose);
   if (!opened.dataset) file.fail_call(ErrorKind::data, "open", name);
   const hid_t id = opened.dataset.get();
   opened.type = Handle(H5Dget_type(id), H5Tclose);

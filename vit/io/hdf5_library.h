@@ -31,6 +31,32 @@ class LibraryLock {
   void* print_data_ = nullptr;
 };
 
+const char* type_name(Type type);
+/// On disk; memory is little endian too (checksum.cpp asserts it), so the same type serves there.
+hid_t library_type(Type type);
+template <class T>
+constexpr Type type_of();
+template <>
+constexpr Type type_of<uint8_t>() {
+  return Type::u8;
+}
+template <>
+constexpr Type type_of<int8_t>() {
+  return Type::i8;
+}
+template <>
+constexpr Type type_of<int32_t>() {
+  return Type::i32;
+}
+template <>
+constexpr Type type_of<int64_t>() {
+  return Type::i64;
+}
+template <>
+constexpr Type type_of<float>() {
+  return Type::f32;
+}
+
 /// Owns an identifier of the library. Made and dropped under the lock.
 class Handle {
  public:
@@ -93,6 +119,16 @@ struct OpenedDataset {
   int64_t stored_bytes = 0;
 };
 
+/// Where the bytes of a dataset lie, for reads beside the library.
+struct StoredChunks {
+  int64_t rows = 0;
+  int64_t row_bytes = 0;
+  int64_t rows_per_chunk = 0;
+  std::vector<int64_t> places;  // offset of each chunk in the file
+
+  int64_t chunk_bytes() const { return rows_per_chunk * row_bytes; }
+};
+
 /// Throws unless it is an absolute path.
 void check_name(const std::string& name);
 /// True when the object is there, reached by hard links only.
@@ -101,6 +137,13 @@ Handle open_object(const OpenFile& file, const std::string& name);
 OpenedDataset open_dataset(const OpenFile& file, const std::string& name, const Handle& access = {});
 /// The element type when it is one of ours.
 Type element_type(const OpenFile& file, const std::string& name, const OpenedDataset& dataset);
+/// No places unless all chunks are rows of bytes followed by their Fletcher32 sum and nothing else.
+StoredChunks find_chunks(OpenFile& file, const std::string& name, const OpenedDataset& dataset);
+/// Part of a chunk, not verified; without the lock.
+void read_stored(const OpenFile& file, const std::string& name, int64_t offset, std::span<uint8_t> out);
+/// Rows of a chunk from `first_row` of it on, as many as `out` holds, when its sum is right; without the lock.
+void read_verified(const OpenFile& file, const std::string& name, const StoredChunks& chunks, int64_t index,
+                   int64_t first_row, std::span<uint8_t> out);
 /// Rows of a byte dataset.
 void read_dataset_rows(const OpenFile& file, const std::string& name, const OpenedDataset& dataset, int64_t begin,
                        int64_t count, std::span<uint8_t> out);

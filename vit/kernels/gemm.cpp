@@ -341,7 +341,7 @@ struct PackedWeight::Impl {
         use(use_),
         type(type_),
         layout{packed_desc(k, n, type), {}},
-        data(static_cast<int64_t>(layout.desc.get_size())),
+        data(AlignedBuffer<std::byte>::for_overwrite(static_cast<int64_t>(layout.desc.get_size()))),
         memory(layout.desc, engine(), data.data()),
         source(source_desc(), engine(), DNNL_MEMORY_NONE),
         reorder(source, memory) {}

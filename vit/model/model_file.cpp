@@ -1,10 +1,12 @@
 #include "vit/model/model_file.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <memory>
-#include <mutex>
+#include <optional>
 
+#include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
 #include "vit/kernels/quantize.h"
 
@@ -44,37 +46,36 @@ std::string shape_text(const std::vector<int64_t>& shape) {
   return text + "]";
 }
 
-void check_shape(const h5::File& file, const std::string& name, const std::vector<int64_t>& shape,
-                 const h5::DatasetInfo& info) {
-  if (info.shape != shape)
-    fail(ErrorKind::data, "[model file] ", name, " in ", file.path().string(), " needs ", shape_text(shape), ", has ",
-         shape_text(info.shape), "; was the file made for another configuration?");
+/// The places of a parameter's values in a file.
+struct StoredWeight {
+  h5::Dataset values;
+  std::optional<h5::Dataset> scales;  // of int8 values
+};
+
+h5::Dataset find(const h5::File& file, const std::string& group, const Parameter& p, h5::Type type,
+                 const std::vector<int64_t>& shape, const char* type_text) {
+  const std::string where = file.path().string();
+  const std::string name = group == kWeights ? p.name : group + p.name;  // for messages
+  if (!file.exists(group + p.name)) fail(ErrorKind::data, "[model file] ", name, " is missing in ", where);
+  h5::Dataset dataset = file.dataset(group + p.name);
+  if (dataset.info().type != type) fail(ErrorKind::data, "[model file] ", name, " in ", where, " needs ", type_text);
+  if (dataset.info().shape != shape)
+    fail(ErrorKind::data, "[model file] ", name, " in ", where, " needs ", shape_text(shape), ", has ",
+         shape_text(dataset.info().shape), "; was the file made for another configuration?");
+  return dataset;
 }
 
-void check_weight(const h5::File& file, const Parameter& p, bool quantized) {
-  const std::string where = file.path().string();
-  const std::string name = kWeights + p.name;
-  if (!file.exists(name)) fail(ErrorKind::data, "[model file] ", p.name, " is missing in ", where);
-  const h5::DatasetInfo info = file.info(name);
-  if (info.type != (quantized ? h5::Type::i8 : h5::Type::f32))
-    fail(ErrorKind::data, "[model file] ", p.name, " in ", where, " needs ",
-         quantized ? "int8, as it has an input scale" : "32-bit floats");
-  check_shape(file, p.name, p.shape, info);
-  if (!quantized) return;
-  const std::string scales = kWeightScales + p.name;
-  if (!file.exists(scales)) fail(ErrorKind::data, "[model file] ", scales, " is missing in ", where);
-  const h5::DatasetInfo scales_info = file.info(scales);
-  if (scales_info.type != h5::Type::f32)
-    fail(ErrorKind::data, "[model file] ", scales, " in ", where, " needs 32-bit floats");
-  check_shape(file, scales, {p.shape[0]}, scales_info);
+StoredWeight find_weight(const h5::File& file, const Parameter& p, bool quantized) {
+  if (!quantized) return {find(file, kWeights, p, h5::Type::f32, p.shape, "32-bit floats"), {}};
+  return {find(file, kWeights, p, h5::Type::i8, p.shape, "int8, as it has an input scale"),
+          find(file, kWeightScales, p, h5::Type::f32, {p.shape[0]}, "32-bit floats")};
 }
 
-void read_quantized(const h5::File& file, const Parameter& p, float* out) {
-  const std::string where = file.path().string();
+void read_quantized(const StoredWeight& stored, const Parameter& p, const std::string& where, float* out) {
   AlignedBuffer<int8_t> values(p.count);
   AlignedBuffer<float> scales(p.shape[0]);
-  file.read(kWeights + p.name, values.span());
-  file.read(kWeightScales + p.name, scales.span());
+  stored.values.read(values.span());
+  stored.scales->read(scales.span());
   for (int8_t value : values.span())
     if (value == -128) fail(ErrorKind::data, "[model file] ", p.name, " in ", where, " needs -127..127, has -128");
   for (float scale : scales.span())
@@ -84,13 +85,20 @@ void read_quantized(const h5::File& file, const Parameter& p, float* out) {
   dequantize_rows({values.data(), {p.shape[0], p.shape[1]}}, scales.span(), {out, {p.shape[0], p.shape[1]}});
 }
 
-void read_weight(const h5::File& file, const Parameter& p, bool quantized, float* out) {
-  if (quantized)
-    read_quantized(file, p, out);
+bool all_finite(const float* x, int64_t count) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t found = 0;  // without a way out, so that the compiler can use vectors
+  for (int64_t i = 0; i < count; ++i) found |= (std::bit_cast<uint32_t>(x[i]) & kExponent) == kExponent;
+  return found == 0;
+}
+
+void read_weight(const StoredWeight& stored, const Parameter& p, const std::string& where, float* out) {
+  if (stored.scales)
+    read_quantized(stored, p, where, out);
   else
-    file.read(kWeights + p.name, std::span<float>(out, static_cast<std::size_t>(p.count)));
-  if (!std::all_of(out, out + p.count, [](float x) { return std::isfinite(x); }))
-    fail(ErrorKind::data, "[model file] ", p.name, " in ", file.path().string(),
+    stored.values.read(std::span<float>(out, static_cast<std::size_t>(p.count)));
+  if (!all_finite(out, p.count))
+    fail(ErrorKind::data, "[model file] ", p.name, " in ", where,
          " holds a value that is not finite; did training diverge?");
 }
 
@@ -112,12 +120,18 @@ void write_quantized(h5::File& file, const Model& model, const Parameter& p) {
   file.write(kWeightScales + p.name, {p.shape[0]}, std::span<const float>(rows.scales));
 }
 
+struct OpenedModel {
+  Model model;  // without weights
+  std::vector<StoredWeight> weights;
+};
+
 /// All but the weights, whose names and shapes are checked before any memory is taken: a config may ask for more than
 /// the file holds.
-Model read_all_but_weights(const h5::File& file) {
+OpenedModel read_all_but_weights(const h5::File& file) {
   const bool quantized = check_format(file);
   const std::string where = file.path().string();
-  Model model;
+  OpenedModel opened;
+  Model& model = opened.model;
   model.config = model_config_from_json(parse_json(file, "/config"), where);
   model.preprocess = parse_json(file, "/preprocess");
   model.training = parse_json(file, "/training");
@@ -128,44 +142,49 @@ Model read_all_but_weights(const h5::File& file) {
   model.layout = parameter_layout(model.config);
   if (quantized) model.quantization = quantization_from_json(parse_json(file, "/quantization"), model.layout, where);
   check_no_strangers(file, model);
-  for (const Parameter& p : model.layout.all()) check_weight(file, p, model.quantization.contains(p.name));
-  return model;
+  for (const Parameter& p : model.layout.all())
+    opened.weights.push_back(find_weight(file, p, model.quantization.contains(p.name)));
+  return opened;
 }
 
-/// The weights in an open file, for one thread at a time.
+/// Reads the weights of an open file for any number of threads.
 struct WeightReader {
-  h5::File file;
+  std::string where;
   ParameterLayout layout;
-  Quantization quantization;
-  std::mutex reading;
+  std::vector<StoredWeight> weights;
+
+  ParameterValues operator()(int parameter) const {
+    const Parameter& p = layout[parameter];
+    ParameterValues values{nullptr, AlignedBuffer<float>::for_overwrite(p.count)};
+    read_weight(weights[static_cast<std::size_t>(parameter)], p, where, values.owned.data());
+    values.data = values.owned.data();
+    return values;
+  }
 };
 
 }  // namespace
 
 Model load_model(const h5::File& file) {
-  Model model = read_all_but_weights(file);
+  OpenedModel opened = read_all_but_weights(file);
+  Model& model = opened.model;
   model.weights = ParameterBlock(model.layout.block_size());
-  for (const Parameter& p : model.layout.all())
-    read_weight(file, p, model.quantization.contains(p.name), at(model.weights, p));
-  return model;
+  const auto parameters = static_cast<int64_t>(opened.weights.size());
+  parallel_for(parameters, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Parameter& p = model.layout[static_cast<int>(i)];
+      read_weight(opened.weights[static_cast<std::size_t>(i)], p, file.path().string(), at(model.weights, p));
+    }
+  });
+  return std::move(opened.model);
 }
 
 Model load_model(const std::filesystem::path& path) { return load_model(h5::File::open(path)); }
 
 OpenModel open_model(const std::filesystem::path& path) {
-  const auto reader = std::make_shared<WeightReader>(h5::File::open(path));
-  OpenModel open{read_all_but_weights(reader->file), {}};
-  reader->layout = open.model.layout;
-  reader->quantization = open.model.quantization;
-  open.weights = [reader](int parameter) {
-    const Parameter& p = reader->layout[parameter];
-    ParameterValues values{nullptr, AlignedBuffer<float>(p.count)};
-    const std::lock_guard lock(reader->reading);
-    read_weight(reader->file, p, reader->quantization.contains(p.name), values.owned.data());
-    values.data = values.owned.data();
-    return values;
-  };
-  return open;
+  const h5::File file = h5::File::open(path);
+  OpenedModel opened = read_all_but_weights(file);
+  const auto reader = std::make_shared<WeightReader>(path.string(), opened.model.layout, std::move(opened.weights));
+  return {std::move(opened.model), [reader](int parameter) { return (*reader)(parameter); }};
 }
 
 void write_model(h5::File& file, const Model& model) {
