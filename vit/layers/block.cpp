@@ -14,16 +14,18 @@ Residual::Options residual_options(const Block::Options& o, int which) {
   return {.width = o.width, .layer_scale = o.layer_scale, .drop_path_share = share, .drop_path_site = site(o, which)};
 }
 
-/// Rows of an inference pass that go through a block's products together: the widest activation of so many stays in
-/// the second cache beside a panel of weights.
-int64_t chunk_rows(const Block::Options& o, DType type) {
-  constexpr int64_t kBytes = 512 * 1024, kFewest = 128;
-  return std::max(kFewest, kBytes / (o.mlp_width * dtype_bytes(between_products(type))));
+/// Rows of an inference pass that go through a block's products together: about as many as the model is wide. Then an
+/// activation is as large as the weight that it is multiplied by, and the cache has to bring in neither more often.
+int64_t chunk_rows(const Block::Options& o, int64_t rows) {
+  const int64_t chunks = std::max<int64_t>(1, (rows + o.width / 2) / o.width);
+  return (rows + chunks - 1) / chunks;
 }
 
-/// body(begin, count) for the chunks of `rows`.
+/// body(begin, count) for pieces of `rows`, equal but for the last; a short one would cost as much as a long one.
 template <class Body>
-void for_chunks(int64_t rows, int64_t chunk, Body body) {
+void for_chunks(int64_t rows, int64_t largest, Body body) {
+  if (rows == 0) return;
+  const int64_t chunks = (rows + largest - 1) / largest, chunk = (rows + chunks - 1) / chunks;
   for (int64_t begin = 0; begin < rows; begin += chunk) body(begin, std::min(chunk, rows - begin));
 }
 
@@ -98,7 +100,7 @@ Block::Saved Block::plan_around_attention(Arena& arena, const Shard& largest) co
 Block::Scratch Block::plan_scratch(Arena& arena, const Shard& largest, bool training) const {
   const int64_t rows = largest.rows();
   const DType type = attention_.input().type();
-  const int64_t chunk = training ? rows : std::min(rows, chunk_rows(options_, type));
+  const int64_t chunk = training ? rows : chunk_rows(options_, rows);
   Scratch scratch;
   scratch.attention = attention_.plan_scratch(arena, largest, largest, training);
   scratch.mlp = mlp_.plan_scratch(arena, chunk, training);
@@ -123,11 +125,10 @@ TensorView<float> Block::copy_leaving(TensorView<const float> x, const Shard& in
 void Block::project(TensorView<const float> x, const Shard& shard, Matrix qkv, const Scratch& scratch) const {
   // Whole images only where the class tokens' rows are picked out of them.
   const int64_t unit = options_.class_row ? shard.own() : 1;
-  const int64_t chunk = std::max<int64_t>(1, scratch.normed.rows() / unit) * unit;
-  for_chunks(shard.rows(), chunk, [&](int64_t begin, int64_t count) {
-    const Matrix normed = scratch.normed.slice(0, count).as(attention_.input().type());
-    norm1_.forward(x.slice(begin, count), normed);
-    attention_.project(normed, shard.first_token + begin, shard, qkv, scratch.attention);
+  for_chunks(shard.rows() / unit, scratch.normed.rows() / unit, [&](int64_t begin, int64_t count) {
+    const Matrix normed = scratch.normed.slice(0, count * unit).as(attention_.input().type());
+    norm1_.forward(x.slice(begin * unit, count * unit), normed);
+    attention_.project(normed, shard.first_token + begin * unit, shard, qkv, scratch.attention);
   });
 }
 
