@@ -130,6 +130,7 @@ __attribute__((noinline)) void online_softmax(const Bf16Forward& call, int64_t q
   const float scale = kLog2E * call.scale;
   for (int64_t i = 0; i < queries; i += 4) {
     const VectorRows<float> four{scores.row(i), scores.stride};
+    if (call.ahead != nullptr) call.ahead->step(4);
     Four top = mask_tail_and_max(block.count, four);
     float kept[4] = {};
     for (int r = 0; r < 4; ++r) {
@@ -232,6 +233,7 @@ struct GradientTile {
   const float *log2_sum_exp, *delta;
   float scale;
   VectorRows<Pair> probabilities, dscores_of_queries;
+  LookAhead* ahead;
 
   VIT_INLINE GradientRow row(int64_t i) const {
     return {scores.row(i),
@@ -247,6 +249,7 @@ struct GradientTile {
 /// without a partner is paired with itself; the other factors of the products have a row of zeros there.
 __attribute__((noinline)) void softmax_gradient(const GradientTile& tile) {
   for (int64_t i = 0; i < tile.queries; i += 2) {
+    if (tile.ahead != nullptr) tile.ahead->step(2);
     const GradientRow row0 = tile.row(i), row1 = tile.row(smaller(i + 1, tile.queries - 1));
     Pair* p = tile.probabilities.row(i / 2);
     Pair* dscores = tile.dscores_of_queries.row(i / 2);
@@ -299,7 +302,8 @@ VIT_INLINE void backward_block(const Bf16Backward& call, int64_t queries, const 
                       call.delta + tile,
                       call.scale,
                       {p.row(tile / 2), p.stride},
-                      {ds.row(tile / 2), ds.stride}});
+                      {ds.row(tile / 2), ds.stride},
+                      call.ahead});
     gemm(count, size, (block.count + 1) / 2, front_halves(dscores), {call.keys + block.begin / 2 * stride, stride},
          block.index != 0, {call.dqueries + tile * stride, stride});
   }

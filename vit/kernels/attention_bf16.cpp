@@ -110,6 +110,7 @@ void attention_forward_bf16(ConstMatrix q, ConstMatrix k, ConstMatrix v, const A
     call.out = static_cast<BFloat16*>(out.data());
   call.out_stride = out.stride();
   call.log_sum_exp = log_sum_exp;
+  call.ahead = options.ahead;
   ScratchPieces pieces(scratch);
   place(PieceSizes(q.rows(), keys, q.cols()), pieces, call);
   attention_forward_avx512_bf16(call);
@@ -135,6 +136,7 @@ void attention_backward_bf16(ConstMatrix dout, ConstMatrix q, ConstMatrix k, Con
   call.dq_stride = gradients.dq.stride();
   call.dk_stride = gradients.dk.stride();
   call.dv_stride = gradients.dv.stride();
+  call.ahead = options.ahead;
   ScratchPieces pieces(scratch);
   place(PieceSizes(q.rows(), keys, q.cols()), pieces, call);
   attention_backward_avx512_bf16(call);

@@ -60,6 +60,7 @@ struct Bf16Forward {
   int8_t* out_i8;  // null for bf16
   int64_t out_stride;
   float* log_sum_exp;
+  LookAhead* ahead;
   // Scratch.
   Bf16Pair *keys, *values;              // [K / 2, Nk] by blocks, [Nk / 2, K]
   Bf16Pair* queries;                    // [kTileQueries, K / 2]
@@ -74,6 +75,7 @@ struct Bf16Backward {
   float scale;
   BFloat16 *dq, *dk, *dv;
   int64_t dq_stride, dk_stride, dv_stride;
+  LookAhead* ahead;
   // Scratch. Of all keys:
   Bf16Pair *keys_transposed, *values_transposed;  // [K / 2, Nk] by blocks
   Bf16Pair* keys;                                 // [Nk / 2, K]

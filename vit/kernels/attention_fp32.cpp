@@ -54,7 +54,7 @@ HWY_INLINE void ForwardQueries(const ForwardCall& call, const AttentionPlan& pla
                                const ScoreFactor& keys, Rows<const float> values, int64_t query) {
   const int64_t count = plan.queries_from(query), size = plan.head_size;
   const Rows<float> scores{scratch.scores, plan.score_stride};
-  const Running running{scratch.max, scratch.sum, {scratch.out, plan.head_stride}};
+  const Running running{scratch.max, scratch.sum, {scratch.out, plan.head_stride}, call.options.ahead};
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
     const bool first = block.index == 0;
     keys.Multiply(plan, block, rows_of(call.q.slice(query, count)), count, scores);
@@ -141,7 +141,8 @@ HWY_INLINE void BackwardQueries(const BackwardCall& call, const BackwardState& s
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
     state.keys.Multiply(plan, block, fixed(packed_q), count, scores);
     state.values.Multiply(plan, block, fixed(packed_dout), count, dscores);
-    const GradientBlock softmax{count, block.count, scores, dscores, scratch.log_sum_exp, scratch.delta};
+    const GradientBlock softmax{count, block.count, scores, dscores, scratch.log_sum_exp, scratch.delta,
+                                call.options.ahead};
     if (call.options.dropout.rate > 0)
       DroppedSoftmaxGradient(softmax, call.options.dropout, plan.keys, call.options.first_query + query, block.begin);
     else

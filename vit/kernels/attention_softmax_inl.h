@@ -58,6 +58,7 @@ struct Running {
   float* max;       // of the scores so far
   float* sum;       // of 2^(score - max)
   Rows<float> out;  // sum of 2^(score - max) v
+  LookAhead* ahead;
 };
 
 /// The maxima of four rows; lanes after the last key become -inf in memory, so that their exponential is 0.
@@ -110,6 +111,7 @@ HWY_INLINE void ScaleRow(int64_t count, float factor, float* values) {
 HWY_NOINLINE void FirstSoftmax(int64_t queries, int64_t keys, Rows<float> scores, const Running& running) {
   for (int64_t q = 0; q < queries; q += 4) {
     const Rows<float> four{scores.row(q), scores.stride};
+    if (running.ahead != nullptr) running.ahead->step(4);
     const Four top = MaskTailAndMax(keys, four);
     const Four sum = Exp2AndSum(keys, top.row, four);
     std::copy_n(top.row, 4, running.max + q);
@@ -122,6 +124,7 @@ HWY_NOINLINE void NextSoftmax(int64_t queries, int64_t keys, int64_t head_size, 
                               const Running& running) {
   for (int64_t q = 0; q < queries; q += 4) {
     const Rows<float> four{scores.row(q), scores.stride};
+    if (running.ahead != nullptr) running.ahead->step(4);
     Four top = MaskTailAndMax(keys, four);
     float shrink[4];
     for (int64_t r = 0; r < 4; ++r) {
@@ -190,6 +193,7 @@ struct GradientBlock {
   Rows<float> scores, dscores;
   const float* log_sum_exp;  // in base 2, like the scores
   const float* delta;
+  LookAhead* ahead;
 };
 
 HWY_NOINLINE void SoftmaxGradient(const GradientBlock& block) {
@@ -198,6 +202,7 @@ HWY_NOINLINE void SoftmaxGradient(const GradientBlock& block) {
   for (int64_t q = 0; q < block.queries; ++q) {
     float* HWY_RESTRICT scores = block.scores.row(q);
     float* HWY_RESTRICT dscores = block.dscores.row(q);
+    if (block.ahead != nullptr) block.ahead->step(1);
     const auto shift = hn::Set(d, block.log_sum_exp[q]), delta = hn::Set(d, block.delta[q]);
     for (int64_t c = 0; c < block.keys; c += lanes) {
       const auto p = Exp2(hn::Sub(hn::LoadU(d, scores + c), shift));
@@ -217,6 +222,7 @@ HWY_NOINLINE void DroppedSoftmaxGradient(const GradientBlock& block, const Dropo
     drop.draw(query + q, key, block.keys);
     float* HWY_RESTRICT scores = block.scores.row(q);
     float* HWY_RESTRICT dscores = block.dscores.row(q);
+    if (block.ahead != nullptr) block.ahead->step(1);
     const auto shift = hn::Set(d, block.log_sum_exp[q]), delta = hn::Set(d, block.delta[q]);
     for (int64_t c = 0; c < block.keys; c += lanes) {
       const auto p = Exp2(hn::Sub(hn::LoadU(d, scores + c), shift));

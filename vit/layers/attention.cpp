@@ -1,5 +1,6 @@
 #include "vit/layers/attention.h"
 
+#include <array>
 #include <cmath>
 
 namespace vit {
@@ -67,6 +68,16 @@ void Attention::for_each_head(const Shard& shard, Body body) const {
     for (int64_t h = 0; h < options_.heads; ++h) body(b, h);
 }
 
+/// The matrices used(b, h) of the head after this one.
+template <class Used>
+LookAhead Attention::look_ahead(const Shard& shard, int64_t b, int64_t h, Used used) const {
+  LookAhead ahead;
+  const int64_t next = b * options_.heads + h + 1;
+  if (next < shard.images * options_.heads)
+    for (const ConstMatrix& m : used(next / options_.heads, next % options_.heads)) ahead.add(m);
+  return ahead;
+}
+
 // ---- where things lie in a qkv ----
 
 template <class M>
@@ -102,13 +113,19 @@ void Attention::project(ConstMatrix x, int64_t first, const Shard& in, Matrix qk
 void Attention::attend(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp,
                        float* kernel_scratch) const {
   const ProfileScope profile("attention", attention_flops(out));
+  const int64_t own = out.own();
+  const auto read = [&](int64_t b, int64_t h) -> std::array<ConstMatrix, 3> {
+    const int64_t image = b * out.tokens, query = options_.class_row ? b : image + out.first_token;
+    return {head(qkv, query, own, 0, h), head(qkv, image, out.tokens, 1, h), head(qkv, image, out.tokens, 2, h)};
+  };
   for_each_head(out, [&](int64_t b, int64_t h) {
-    const int64_t image = b * out.tokens, own = out.own();
-    const int64_t query = options_.class_row ? b : image + out.first_token;
+    const auto [q, k, v] = read(b, h);
+    LookAhead ahead = look_ahead(out, b, h, read);
+    AttentionOptions options = head_options(out, b, h);
+    options.ahead = &ahead;
     float* lse = log_sum_exp == nullptr ? nullptr : log_sum_exp + (b * options_.heads + h) * own;
-    attention_forward(head(qkv, query, own, 0, h), head(qkv, image, out.tokens, 1, h),
-                      head(qkv, image, out.tokens, 2, h), head_options(out, b, h),
-                      heads.slice(b * own, own).columns(h * head_size_, head_size_), lse, kernel_scratch);
+    attention_forward(q, k, v, options, heads.slice(b * own, own).columns(h * head_size_, head_size_), lse,
+                      kernel_scratch);
   });
 }
 
@@ -135,16 +152,24 @@ void Attention::forward_train(ConstMatrix x, const Shard& in, const Shard& out, 
 void Attention::attend_backward(ConstMatrix qkv, ConstMatrix heads, ConstMatrix dheads, const float* log_sum_exp,
                                 const Shard& in, const Shard& out, Matrix dqkv, float* kernel_scratch) const {
   const ProfileScope profile("attention backward", 2.5 * attention_flops(out));
+  const int64_t own = out.own();
+  const auto part = [&](auto m, int64_t b, int64_t h, int64_t third) {
+    const int64_t image = b * in.tokens;
+    if (third > 0) return head(m, image, in.tokens, third, h);
+    return head(m, options_.class_row ? b : image, own, 0, h);
+  };
+  const auto used = [&](int64_t b, int64_t h) -> std::array<ConstMatrix, 8> {
+    const auto of_head = [&](ConstMatrix m) { return m.slice(b * own, own).columns(h * head_size_, head_size_); };
+    return {of_head(dheads), part(qkv, b, h, 0),  part(qkv, b, h, 1),  part(qkv, b, h, 2),
+            of_head(heads),  part(dqkv, b, h, 0), part(dqkv, b, h, 1), part(dqkv, b, h, 2)};
+  };
   for_each_head(out, [&](int64_t b, int64_t h) {
-    const int64_t image = b * in.tokens, own = out.own();
-    const auto part = [&](auto m, int64_t third) {
-      if (third > 0) return head(m, image, in.tokens, third, h);
-      return head(m, options_.class_row ? b : image, own, 0, h);
-    };
-    const auto of_heads = [&](ConstMatrix m) { return m.slice(b * own, own).columns(h * head_size_, head_size_); };
-    attention_backward(of_heads(dheads), part(qkv, 0), part(qkv, 1), part(qkv, 2), of_heads(heads),
-                       log_sum_exp + (b * options_.heads + h) * own, head_options(out, b, h),
-                       {part(dqkv, 0), part(dqkv, 1), part(dqkv, 2)}, kernel_scratch);
+    const auto now = used(b, h);
+    LookAhead ahead = look_ahead(out, b, h, used);
+    AttentionOptions options = head_options(out, b, h);
+    options.ahead = &ahead;
+    attention_backward(now[0], now[1], now[2], now[3], now[4], log_sum_exp + (b * options_.heads + h) * own, options,
+                       {part(dqkv, b, h, 0), part(dqkv, b, h, 1), part(dqkv, b, h, 2)}, kernel_scratch);
   });
 }
 

@@ -82,6 +82,8 @@ class Attention {
   M head(M qkv, int64_t row, int64_t count, int64_t third, int64_t h) const;
   template <class Body>
   void for_each_head(const Shard& shard, Body body) const;
+  template <class Used>
+  LookAhead look_ahead(const Shard& shard, int64_t b, int64_t h, Used used) const;
   void attend(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp, float* kernel_scratch) const;
   void attend_backward(ConstMatrix qkv, ConstMatrix heads, ConstMatrix dheads, const float* log_sum_exp,
                        const Shard& in, const Shard& out, Matrix dqkv, float* kernel_scratch) const;
