@@ -10,6 +10,7 @@
 #include "vit/core/rng.h"
 #include "vit/kernels/gemm.h"
 #include "vit/kernels/peak.h"
+#include "vit/kernels/weight_gradient.h"
 
 namespace {
 
@@ -97,7 +98,7 @@ void backward_data(benchmark::State& state, DType type) {
 void backward_weight(benchmark::State& state, DType type) {
   Layer layer(type, DType::f32, type, state.range(0), state.range(1), state.range(2));
   run(state, type, [&] {
-    vit::gemm(layer.y.matrix(), layer.x.matrix(), layer.w.matrix(), {.transpose_a = true, .accumulate = true});
+    vit::add_weight_gradient(layer.y.matrix(), layer.x.matrix(), layer.w.floats(), layer.bias.floats().data());
   });
 }
 

@@ -7,6 +7,7 @@
 #include "vit/kernels/attention_bf16.h"
 #include "vit/kernels/attention_fp32.h"
 #include "vit/kernels/attention_plan.h"
+#include "vit/kernels/isa.h"
 
 namespace vit {
 namespace {
@@ -36,7 +37,7 @@ struct Shape {
 
 /// Dropout is left to the fp32 kernel: a mask costs more than the products save.
 bool in_bf16(const Shape& shape, const AttentionOptions& options) {
-  return shape.type == DType::bf16 && options.dropout.rate <= 0 && attention_bf16_runs();
+  return shape.type == DType::bf16 && options.dropout.rate <= 0 && avx512_bf16_runs();
 }
 
 void fill_zero(const Matrix& m) {

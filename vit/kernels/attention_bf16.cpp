@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "vit/kernels/attention_plan.h"
-#include "vit/kernels/isa.h"
 
 namespace vit {
 namespace {
@@ -74,14 +73,6 @@ Bf16Plan bf16_plan(int64_t queries, int64_t keys, int64_t head_size) {
   const int64_t key_block = round_up((keys + blocks - 1) / blocks, 32);
   // An odd number of lines, so that a column of rows does not fall into few sets of the cache.
   return {queries, keys, head_size, key_block, key_block + 16, round_up(head_size, 32)};
-}
-
-bool attention_bf16_runs() {
-#if defined(__x86_64__)
-  return active_isa() == Isa::avx512_bf16 && kernel_isa() >= Isa::avx512;
-#else
-  return false;
-#endif
 }
 
 int64_t attention_scratch_bf16(int64_t queries, int64_t keys, int64_t head_size) {

@@ -5,11 +5,9 @@
 #include <cstdint>
 
 #include "vit/kernels/attention.h"
+#include "vit/kernels/bf16_rows.h"
 
 namespace vit {
-
-/// Whether this processor has the instructions, and they are in use (see active_isa()).
-bool attention_bf16_runs();
 
 /// q, k, v bf16; without dropout.
 void attention_forward_bf16(ConstMatrix q, ConstMatrix k, ConstMatrix v, const AttentionOptions& options, Matrix out,
@@ -20,20 +18,7 @@ void attention_backward_bf16(ConstMatrix dout, ConstMatrix q, ConstMatrix k, Con
                              const AttentionGradients& gradients, float* scratch);
 int64_t attention_scratch_bf16(int64_t queries, int64_t keys, int64_t head_size);
 
-// What follows is between attention_bf16.cpp and attention_avx512_bf16.cpp. No views and no templates: what that file
-// instantiates must not end up in other files, which serve all processors.
-
-/// Two bf16 that follow each other along the depth of a product, in the place of a float.
-using Bf16Pair = uint32_t;
-
-/// A matrix of bf16 with its rows `stride` elements apart.
-struct Bf16Rows {
-  const BFloat16* data;
-  int64_t stride, rows, cols;
-
-  const BFloat16* row(int64_t r) const { return data + r * stride; }
-  Bf16Rows slice(int64_t begin, int64_t count) const { return {row(begin), stride, count, cols}; }
-};
+// What follows is between attention_bf16.cpp and attention_avx512_bf16.cpp; for its form see bf16_rows.h.
 
 /// How the work is cut.
 struct Bf16Plan {

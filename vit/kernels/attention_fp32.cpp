@@ -141,8 +141,8 @@ HWY_INLINE void BackwardQueries(const BackwardCall& call, const BackwardState& s
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
     state.keys.Multiply(plan, block, fixed(packed_q), count, scores);
     state.values.Multiply(plan, block, fixed(packed_dout), count, dscores);
-    const GradientBlock softmax{count, block.count, scores, dscores, scratch.log_sum_exp, scratch.delta,
-                                call.options.ahead};
+    const GradientBlock softmax{count,         block.count,       scores, dscores, scratch.log_sum_exp,
+                                scratch.delta, call.options.ahead};
     if (call.options.dropout.rate > 0)
       DroppedSoftmaxGradient(softmax, call.options.dropout, plan.keys, call.options.first_query + query, block.begin);
     else

@@ -1,5 +1,5 @@
-// Products and packing of bf16 for AVX512_BF16, which Highway 1.0.3 has no target for. Included by one source of that
-// instruction set, after its `#pragma GCC target` and in no other place; nothing of the standard library is
+// Products and packing of bf16 for AVX512_BF16, which Highway 1.0.3 has no target for. Included by sources of that
+// instruction set, after their `#pragma GCC target` and in no other place; nothing of the standard library is
 // instantiated here, as the linker could give that code to processors that lack the instructions.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "vit/kernels/attention_bf16.h"
+#include "vit/kernels/bf16_rows.h"
 
 namespace vit {
 namespace {

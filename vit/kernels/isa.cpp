@@ -44,5 +44,13 @@ Isa kernel_isa() {
   return target <= HWY_AVX2 ? Isa::avx2 : Isa::baseline;
 }
 
+bool avx512_bf16_runs() {
+#if defined(__x86_64__)
+  return active_isa() == Isa::avx512_bf16 && kernel_isa() >= Isa::avx512;
+#else
+  return false;
+#endif
+}
+
 }  // namespace vit
 #endif  // HWY_ONCE

@@ -12,6 +12,9 @@ void apply_isa();
 /// What the vector kernels really run; avx512 for avx512_bf16 too, as they have no bf16 arithmetic.
 Isa kernel_isa();
 
+/// Whether own kernels with AVX512_BF16 may run, which Highway has no target for.
+bool avx512_bf16_runs();
+
 /// The part of apply_isa() and kernel_isa() for the product library (defined in gemm.cpp).
 void limit_products(Isa isa);
 Isa product_isa();

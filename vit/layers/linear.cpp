@@ -1,6 +1,7 @@
 #include "vit/layers/linear.h"
 
 #include "vit/core/profile.h"
+#include "vit/kernels/weight_gradient.h"
 
 namespace vit {
 namespace {
@@ -71,8 +72,7 @@ void Linear::backward(ConstMatrix dy, ConstMatrix x, const Shard& shard, const G
   const ProfileScope profile(backward_label_, flops(x.rows()) * (dx ? 2 : 1));
   gradients.in_turn(section_, shard, [&] {
     const TensorView<float> dw(gradients.at(weight_) + first_ * in_, {out_, in_});
-    gemm(dy, x, dw, {.transpose_a = true, .accumulate = true});
-    if (bias_ >= 0) add_column_sums(dy, gradients.at(bias_) + first_);
+    add_weight_gradient(dy, x, dw, bias_ >= 0 ? gradients.at(bias_) + first_ : nullptr);
   });
   if (dx) backward_.multiply(dy, dx);
 }

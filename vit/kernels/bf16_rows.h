@@ -1,0 +1,23 @@
+// What kernels for AVX512_BF16 are handed. No views and no templates: what a source of that instruction set
+// instantiates must not end up in other sources, which serve all processors.
+#pragma once
+
+#include <cstdint>
+
+#include "vit/core/dtype.h"
+
+namespace vit {
+
+/// Two bf16 that follow each other along the depth of a product, in the place of a float.
+using Bf16Pair = uint32_t;
+
+/// A matrix of bf16 with its rows `stride` elements apart.
+struct Bf16Rows {
+  const BFloat16* data;
+  int64_t stride, rows, cols;
+
+  const BFloat16* row(int64_t r) const { return data + r * stride; }
+  Bf16Rows slice(int64_t begin, int64_t count) const { return {row(begin), stride, count, cols}; }
+};
+
+}  // namespace vit
