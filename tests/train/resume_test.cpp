@@ -147,8 +147,8 @@ constexpr const char* kKillFolder = "VIT_TEST_KILL_FOLDER";
 /// Trains in the folder that the parent named, or in one of its own.
 TEST(Kill, ChildTrains) {
   const char* named = std::getenv(kKillFolder);
-  const TempDir own;
-  const std::filesystem::path run = named != nullptr ? std::filesystem::path(named) : own / "run";
+  std::optional<TempDir> own;  // not in a child: who is killed cannot clean up
+  const std::filesystem::path run = named != nullptr ? std::filesystem::path(named) : own.emplace() / "run";
   TrainOptions options;
   options.resume = std::filesystem::exists(run / "last.h5");
   EXPECT_EQ(train(kill_config(), small_data(), run, options).epochs, kKillEpochs);
