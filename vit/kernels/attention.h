@@ -18,12 +18,12 @@
 namespace vit {
 
 struct AttentionOptions {
-  float scale = 1;            // of the scores, usually 1 / sqrt(K)
-  int64_t valid_tokens = -1;  // keys at and after this index are masked, at least 1 is not; -1 = all Nk are valid
-  int64_t first_query = 0;    // the index of q's first row in its image, for the dropout mask
-  float out_scale = 1;        // factor of an int8 `out`, before it is rounded
+  float scale = 1;             // of the scores, usually 1 / sqrt(K)
+  int64_t valid_tokens = -1;   // keys at and after this index are masked, at least 1 is not; -1 = all Nk are valid
+  int64_t first_query = 0;     // the index of q's first row in its image, for the dropout mask
+  float out_scale = 1;         // factor of an int8 `out`, before it is rounded
   LookAhead* ahead = nullptr;  // what the next call uses; null = nothing is known
-  DropoutMask dropout;        // on the probabilities; mask index = (first_query + row) * Nk rounded up to 4 + key
+  DropoutMask dropout;         // on the probabilities; mask index = (first_query + row) * Nk rounded up to 4 + key
 };
 
 /// Scratch in floats that one forward or backward call needs, for Nq queries, Nk keys (or fewer of either), head size

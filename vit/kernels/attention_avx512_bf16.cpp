@@ -22,7 +22,6 @@ namespace {
 constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 constexpr int64_t kTileQueries = Bf16Plan::kTileQueries;
 
-VIT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 VIT_INLINE VectorRows<const Pair> fixed(const VectorRows<Pair>& m) { return {m.data, m.stride}; }
 VIT_INLINE PairElements transposed(const VectorRows<Pair>& m) { return {m.data, 1, m.stride}; }
 /// Rows of bf16 that lie in the front half of rows of floats.

@@ -62,10 +62,6 @@ void place(const PieceSizes& sizes, ScratchPieces& pieces, Bf16Backward& call) {
   call.dscores = pieces.take(sizes.scores);
 }
 
-Bf16Rows rows_of(const ConstMatrix& m) {
-  return {static_cast<const BFloat16*>(m.data()), m.stride(), m.rows(), m.cols()};
-}
-
 }  // namespace
 
 Bf16Plan bf16_plan(int64_t queries, int64_t keys, int64_t head_size) {
@@ -90,9 +86,9 @@ void attention_forward_bf16(ConstMatrix q, ConstMatrix k, ConstMatrix v, const A
   const int64_t keys = valid_keys(k.rows(), options);
   Bf16Forward call{};
   call.plan = bf16_plan(q.rows(), keys, q.cols());
-  call.q = rows_of(q);
-  call.k = rows_of(k.slice(0, keys));
-  call.v = rows_of(v.slice(0, keys));
+  call.q = bf16_rows(q);
+  call.k = bf16_rows(k.slice(0, keys));
+  call.v = bf16_rows(v.slice(0, keys));
   call.scale = options.scale;
   call.out_scale = options.out_scale;
   if (out.type() == DType::i8)
@@ -114,11 +110,11 @@ void attention_backward_bf16(ConstMatrix dout, ConstMatrix q, ConstMatrix k, Con
   const auto elements = [](const Matrix& m) { return static_cast<BFloat16*>(m.data()); };
   Bf16Backward call{};
   call.plan = bf16_plan(q.rows(), keys, q.cols());
-  call.dout = rows_of(dout);
-  call.q = rows_of(q);
-  call.k = rows_of(k.slice(0, keys));
-  call.v = rows_of(v.slice(0, keys));
-  call.out = rows_of(out);
+  call.dout = bf16_rows(dout);
+  call.q = bf16_rows(q);
+  call.k = bf16_rows(k.slice(0, keys));
+  call.v = bf16_rows(v.slice(0, keys));
+  call.out = bf16_rows(out);
   call.log_sum_exp = log_sum_exp;
   call.scale = options.scale;
   call.dq = elements(gradients.dq);

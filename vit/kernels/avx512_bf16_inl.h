@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kLanes = 16;  // of 32 bits
 
+VIT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /// The bits of a vector of 32 bf16.
 VIT_INLINE __m512bh as_bf16(__m512i v) { return reinterpret_cast<__m512bh>(v); }
 VIT_INLINE __m512i as_bits(__m512bh v) { return reinterpret_cast<__m512i>(v); }

@@ -1,10 +1,10 @@
-// What kernels for AVX512_BF16 are handed. No views and no templates: what a source of that instruction set
-// instantiates must not end up in other sources, which serve all processors.
+// What kernels for AVX512_BF16 are handed. They take no views and use no templates of others: what a source of that
+// instruction set instantiates must not end up in other sources, which serve all processors.
 #pragma once
 
 #include <cstdint>
 
-#include "vit/core/dtype.h"
+#include "vit/core/matrix.h"
 
 namespace vit {
 
@@ -19,5 +19,7 @@ struct Bf16Rows {
   const BFloat16* row(int64_t r) const { return data + r * stride; }
   Bf16Rows slice(int64_t begin, int64_t count) const { return {row(begin), stride, count, cols}; }
 };
+/// The same rows; `m` is of bf16.
+Bf16Rows bf16_rows(const ConstMatrix& m);
 
 }  // namespace vit

@@ -9,10 +9,6 @@
 namespace vit {
 namespace {
 
-Bf16Rows rows_of(const ConstMatrix& m) {
-  return {static_cast<const BFloat16*>(m.data()), m.stride(), m.rows(), m.cols()};
-}
-
 /// Copies of the factors that a thread works on.
 struct Scratch {
   AlignedBuffer<Bf16Pair> dy_tiles, x_panels;
@@ -43,7 +39,7 @@ void add_weight_gradient(ConstMatrix dy, ConstMatrix x, TensorView<float> dw, fl
   thread_local Scratch scratch;
   scratch.reserve(dy.cols(), x.cols());
   add_weight_gradient_avx512_bf16(
-      {rows_of(dy), rows_of(x), dw.data(), dw.stride(0), dbias, scratch.dy_tiles.data(), scratch.x_panels.data()});
+      {bf16_rows(dy), bf16_rows(x), dw.data(), dw.stride(0), dbias, scratch.dy_tiles.data(), scratch.x_panels.data()});
 }
 
 }  // namespace vit

@@ -21,8 +21,6 @@ namespace {
 using Call = Bf16WeightGradient;
 constexpr int64_t kTile = Call::kTileOutputs, kPanel = Call::kPanelVectors * kLanes;
 
-VIT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /// The cache line at column `col` of a pair of rows a little after row `r`.
 VIT_INLINE void bring_later_rows(const Bf16Rows& m, int64_t r, int64_t col) {
   constexpr int64_t kAhead = 12;

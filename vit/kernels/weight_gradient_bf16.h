@@ -11,7 +11,7 @@ namespace vit {
 struct Bf16WeightGradient {
   static constexpr int64_t kTileOutputs = 8;    // rows of a register tile
   static constexpr int64_t kPanelVectors = 3;   // its columns, in vectors of 16
-  static constexpr int64_t kMostPairs = 96;    // pairs of rows of dy and x at a time: a panel of x in the first cache,
+  static constexpr int64_t kMostPairs = 96;     // pairs of rows of dy and x at a time: a panel of x in the first cache,
   static constexpr int64_t kMostOutputs = 768;  // and what there is of dy in the second
 
   Bf16Rows dy, x;  // [M, O], [M, I]

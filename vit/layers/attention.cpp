@@ -164,11 +164,11 @@ void Attention::attend_backward(ConstMatrix qkv, ConstMatrix heads, ConstMatrix 
             of_head(heads),  part(dqkv, b, h, 0), part(dqkv, b, h, 1), part(dqkv, b, h, 2)};
   };
   for_each_head(out, [&](int64_t b, int64_t h) {
-    const auto now = used(b, h);
+    const auto& [dout, q, k, v, of_forward, dq, dk, dv] = used(b, h);
     LookAhead ahead = look_ahead(out, b, h, used);
     AttentionOptions options = head_options(out, b, h);
     options.ahead = &ahead;
-    attention_backward(now[0], now[1], now[2], now[3], now[4], log_sum_exp + (b * options_.heads + h) * own, options,
+    attention_backward(dout, q, k, v, of_forward, log_sum_exp + (b * options_.heads + h) * own, options,
                        {part(dqkv, b, h, 0), part(dqkv, b, h, 1), part(dqkv, b, h, 2)}, kernel_scratch);
   });
 }
