@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,7 +56,9 @@ class File {
   bool exists(const std::string& name) const;
   std::vector<std::string> children(const std::string& group) const;
 
-  /// Throws when it is absent, of another kind, or larger than the file can hold.
+  /// Nothing when it is absent; throws when it is of another kind, or larger than the file can hold.
+  std::optional<Dataset> find(const std::string& name) const;
+  /// The same, and absence throws, too.
   Dataset dataset(const std::string& name) const;
   DatasetInfo info(const std::string& name) const;
 

@@ -52,16 +52,23 @@ Dataset::~Dataset() = default;
 Dataset::Dataset(Dataset&&) noexcept = default;
 
 Dataset File::dataset(const std::string& name) const {
+  std::optional<Dataset> found = find(name);
+  if (!found) file_->fail_object(name, "is missing");
+  return *std::move(found);
+}
+
+std::optional<Dataset> File::find(const std::string& name) const {
   auto found = std::make_unique<Dataset::Impl>();
   const LibraryLock lock;
+  std::optional<OpenedDataset> opened = find_dataset(*file_, name);
+  if (!opened) return std::nullopt;
   found->file = file_;
   found->name = name;
-  OpenedDataset opened = open_dataset(*file_, name);
-  found->info = {element_type(*file_, name, opened), opened.shape};
-  found->count = opened.count;
+  found->info = {element_type(*file_, name, *opened), opened->shape};
+  found->count = opened->count;
   // What was written a moment ago may not be in the file yet.
-  if (!file_->writable) found->chunks = find_chunks(*file_, name, opened);
-  if (found->chunks.places.empty()) found->opened = std::move(opened);
+  if (!file_->writable) found->chunks = find_chunks(*file_, name, *opened);
+  if (found->chunks.places.empty()) found->opened = *std::move(opened);
   return Dataset(std::move(found));
 }
 

@@ -144,16 +144,29 @@ bool object_exists(const OpenFile& file, const std::string& name) {
   return true;
 }
 
-Handle open_object(const OpenFile& file, const std::string& name) {
-  if (!object_exists(file, name)) file.fail_object(name, "is missing");
+Handle find_object(const OpenFile& file, const std::string& name) {
+  if (!object_exists(file, name)) return {};
   Handle object(H5Oopen(file.file.get(), name.c_str(), H5P_DEFAULT), H5Oclose);
   if (!object) file.fail_call(ErrorKind::data, "open", name);
   return object;
 }
 
+Handle open_object(const OpenFile& file, const std::string& name) {
+  Handle object = find_object(file, name);
+  if (!object) file.fail_object(name, "is missing");
+  return object;
+}
+
 OpenedDataset open_dataset(const OpenFile& file, const std::string& name, const Handle& access) {
+  std::optional<OpenedDataset> opened = find_dataset(file, name, access);
+  if (!opened) file.fail_object(name, "is missing");
+  return *std::move(opened);
+}
+
+std::optional<OpenedDataset> find_dataset(const OpenFile& file, const std::string& name, const Handle& access) {
   OpenedDataset opened;
-  opened.dataset = open_object(file, name);
+  opened.dataset = find_object(file, name);
+  if (!opened.dataset) return std::nullopt;
   if (H5Iget_type(opened.dataset.get()) != H5I_DATASET) file.fail_object(name, "is not a dataset");
   if (access) opened.dataset = Handle(H5Dopen2(file.file.get(), name.c_str(), access.get()), H5Dclose);
   if (!opened.dataset) file.fail_call(ErrorKind::data, "open", name);

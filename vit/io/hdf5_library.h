@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -134,7 +135,11 @@ void check_name(const std::string& name);
 /// True when the object is there, reached by hard links only.
 bool object_exists(const OpenFile& file, const std::string& name);
 Handle open_object(const OpenFile& file, const std::string& name);
+/// Invalid when there is no such object.
+Handle find_object(const OpenFile& file, const std::string& name);
 OpenedDataset open_dataset(const OpenFile& file, const std::string& name, const Handle& access = {});
+/// Nothing when there is no such object.
+std::optional<OpenedDataset> find_dataset(const OpenFile& file, const std::string& name, const Handle& access = {});
 /// The element type when it is one of ours.
 Type element_type(const OpenFile& file, const std::string& name, const OpenedDataset& dataset);
 /// No places unless all chunks are rows of bytes followed by their Fletcher32 sum and nothing else.

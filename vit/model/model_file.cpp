@@ -56,13 +56,13 @@ h5::Dataset find(const h5::File& file, const std::string& group, const Parameter
                  const std::vector<int64_t>& shape, const char* type_text) {
   const std::string where = file.path().string();
   const std::string name = group == kWeights ? p.name : group + p.name;  // for messages
-  if (!file.exists(group + p.name)) fail(ErrorKind::data, "[model file] ", name, " is missing in ", where);
-  h5::Dataset dataset = file.dataset(group + p.name);
-  if (dataset.info().type != type) fail(ErrorKind::data, "[model file] ", name, " in ", where, " needs ", type_text);
-  if (dataset.info().shape != shape)
+  std::optional<h5::Dataset> dataset = file.find(group + p.name);
+  if (!dataset) fail(ErrorKind::data, "[model file] ", name, " is missing in ", where);
+  if (dataset->info().type != type) fail(ErrorKind::data, "[model file] ", name, " in ", where, " needs ", type_text);
+  if (dataset->info().shape != shape)
     fail(ErrorKind::data, "[model file] ", name, " in ", where, " needs ", shape_text(shape), ", has ",
-         shape_text(dataset.info().shape), "; was the file made for another configuration?");
-  return dataset;
+         shape_text(dataset->info().shape), "; was the file made for another configuration?");
+  return *std::move(dataset);
 }
 
 StoredWeight find_weight(const h5::File& file, const Parameter& p, bool quantized) {
