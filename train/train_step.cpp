@@ -86,7 +86,7 @@ StepResult TrainStep::Impl::run(const Batch& batch, float scale, ParameterBlock&
     try {
       results[static_cast<std::size_t>(shard)] = run_shard(batch, shard, scale, gradients, workspace(index));
     } catch (...) {
-      gates.break_all();
+      gates.turn_away_after(shard);
       throw;
     }
   });

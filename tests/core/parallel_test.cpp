@@ -1,15 +1,19 @@
 #include "vit/core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/support/caught_error.h"
 #include "vit/core/error.h"
 #include "vit/core/turnstile.h"
 
@@ -70,10 +74,10 @@ TEST_P(Threads, TurnstileKeepsTheOrderOfShards) {
       if (shard % 7 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       gates.enter(0, shard);
       first.push_back(shard);
-      gates.leave(0, shard);
+      gates.leave(0);
       gates.enter(1, shard);
       second.push_back(shard);
-      gates.leave(1, shard);
+      gates.leave(1);
     });
     ASSERT_EQ(first.size(), 40u);
     EXPECT_TRUE(std::is_sorted(first.begin(), first.end()));
@@ -81,21 +85,61 @@ TEST_P(Threads, TurnstileKeepsTheOrderOfShards) {
   }
 }
 
-TEST_P(Threads, BrokenTurnstileLetsEveryoneGo) {
-  Turnstile gates(1);
-  const auto run = [&] {
-    parallel_shards(20, [&](int64_t shard, int) {
-      try {
-        if (shard == 3) fail(ErrorKind::data, "shard 3");
-        gates.enter(0, shard);
-        gates.leave(0, shard);
-      } catch (...) {
-        gates.break_all();
-        throw;
-      }
+// Shards 3 and 5 fail on their own, at different places; those behind them are turned away from the gates.
+TEST_P(Threads, TheErrorOfTheEarliestShardComesBack) {
+  Turnstile gates(2);
+  for (int round = 0; round < 200; ++round) {
+    gates.reset();
+    std::atomic<int> ended{0};
+    const std::string error = test::error_of(ErrorKind::data, [&] {
+      parallel_shards(20, [&](int64_t shard, int) {
+        try {
+          if (shard == 5) fail(ErrorKind::data, "shard 5");
+          gates.enter(0, shard);
+          if (shard == 3) fail(ErrorKind::data, "shard 3");
+          gates.leave(0);
+          if (shard == 2) std::this_thread::sleep_for(std::chrono::microseconds(50));
+          gates.enter(1, shard);
+          gates.leave(1);
+          ++ended;
+        } catch (...) {
+          gates.turn_away_after(shard);
+          throw;
+        }
+      });
     });
+    EXPECT_EQ(error, "shard 3");
+    EXPECT_EQ(ended, 3) << "shards before the one that failed";
+  }
+}
+
+TEST_P(Threads, NoShardBeginsAfterOneThatFailed) {
+  std::atomic<int> late{0};
+  EXPECT_THROW(parallel_shards(1000,
+                               [&](int64_t shard, int) {
+                                 if (shard == 5) fail(ErrorKind::data, "five");
+                                 if (shard > 500) ++late;
+                                 std::this_thread::sleep_for(std::chrono::microseconds(20));
+                               }),
+               Error);
+  EXPECT_EQ(late, 0);
+}
+
+bool takes(int signal) {
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  return sigismember(&blocked, signal) == 0;
+}
+
+TEST_P(Threads, BodiesOfShardsAndPhasesTakeFaultsOnly) {
+  const auto expect_faults_only = [] {
+    for (const int signal : {SIGALRM, SIGPROF, SIGCHLD, SIGINT, SIGUSR1}) EXPECT_FALSE(takes(signal)) << signal;
+    for (const int signal : {SIGSEGV, SIGFPE, SIGABRT}) EXPECT_TRUE(takes(signal)) << signal;
   };
-  EXPECT_THROW(run(), Error);
+  parallel_shards(20, [&](int64_t, int) { expect_faults_only(); });
+  parallel_phases(3, 4, [&](int, int) { expect_faults_only(); });
+  EXPECT_THROW(parallel_shards(2, [](int64_t, int) { fail(ErrorKind::data, "shard"); }), Error);
+  EXPECT_TRUE(takes(SIGALRM));
 }
 
 /// Runs every part of every phase and checks the order: what each part sees of the phase before it.

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "vit/core/error.h"
+#include "vit/core/signal_block.h"
 
 namespace vit {
 namespace {
@@ -130,6 +133,7 @@ void parallel_phases(int phases, int parts, FunctionRef<void(int, int)> body) {
   Phases state(phases, parts);
   const auto work = [&](int worker) {
     const BodyScope scope;
+    const SignalBlock quiet;
     state.work(worker, body);
   };
   if (workers <= 1) {
@@ -139,20 +143,52 @@ void parallel_phases(int phases, int parts, FunctionRef<void(int, int)> body) {
   pool->arena.execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
 }
 
+namespace {
+
+/// The exception of the earliest shard that failed.
+class EarliestFailure {
+ public:
+  bool before(int64_t shard) const { return shard_.load() < shard; }
+  void keep_current(int64_t shard) {
+    const std::lock_guard lock(mutex_);
+    if (shard_.load() <= shard) return;
+    shard_ = shard;
+    exception_ = std::current_exception();
+  }
+  void rethrow() const {
+    if (exception_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<int64_t> shard_{std::numeric_limits<int64_t>::max()};
+  std::exception_ptr exception_;
+};
+
+}  // namespace
+
 void parallel_shards(int64_t shards, FunctionRef<void(int64_t, int)> body) {
   if (shards <= 0) return;
   const auto pool = pool_in_use();
   const int workers = inside_body ? 1 : static_cast<int>(std::min<int64_t>(shards, pool->arena.max_concurrency()));
   std::atomic<int64_t> next{0};
+  EarliestFailure failure;
   const auto work = [&](int worker) {
     const BodyScope scope;
-    for (int64_t shard = next++; shard < shards; shard = next++) body(shard, worker);
+    for (int64_t shard = next++; shard < shards && !failure.before(shard); shard = next++) {
+      const SignalBlock quiet;
+      try {
+        body(shard, worker);
+      } catch (...) {
+        failure.keep_current(shard);
+      }
+    }
   };
-  if (workers == 1) {
+  if (workers == 1)
     work(0);
-    return;
-  }
-  pool->arena.execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
+  else
+    pool->arena.execute([&] { tbb::parallel_for(0, workers, work, tbb::simple_partitioner()); });
+  failure.rethrow();
 }
 
 }  // namespace vit

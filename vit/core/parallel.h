@@ -17,13 +17,15 @@ int thread_count();
 void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> body);
 
 /// Calls body(shard, worker) once for each shard in [0, shards). Workers (0 .. min(threads, shards)-1) take
-/// shards in increasing order, so a body may wait for an earlier shard (see Turnstile). Rethrows the first
-/// exception. Inside a body all other calls of this header run serially.
+/// shards in increasing order, so a body may wait for an earlier shard (see Turnstile). When shards fail, no later
+/// one begins, and the exception of the earliest is rethrown: the same for any number of threads. Inside a body all
+/// other calls of this header run serially, and no signal handler runs (see SignalBlock).
 void parallel_shards(int64_t shards, FunctionRef<void(int64_t shard, int worker)> body);
 
 /// Calls body(phase, part) once for each of phases x parts: all parts of a phase end before any of the next begins.
 /// A thread takes its own part of a phase first, then any that nobody has begun, so this ends with however many
-/// threads there are; between phases it spins, so phases should be short. Rethrows the first exception.
+/// threads there are; between phases it spins, so phases should be short. No signal handler runs in a body. Rethrows
+/// the first exception.
 void parallel_phases(int phases, int parts, FunctionRef<void(int phase, int part)> body);
 
 }  // namespace vit

@@ -9,23 +9,29 @@
 namespace vit {
 
 /// One gate per section (e.g. per parameter group). Shard s passes a gate after shard s-1 did. A body that
-/// throws must call `break_all` so that later shards do not wait for ever.
+/// throws must call `turn_away_after` so that later shards do not wait for ever.
 class Turnstile {
  public:
   explicit Turnstile(int sections);
 
   /// Opens all gates for shard 0; call it while nobody waits.
   void reset();
-  /// Blocks until every earlier shard has left the section. Throws Error (internal) when broken.
+  /// Blocks until every earlier shard has left the section. Throws Error (internal) when an earlier shard failed.
   void enter(int section, int64_t shard);
-  /// Lets shard + 1 in.
-  void leave(int section, int64_t shard);
-  void break_all();
+  /// Lets the next shard in.
+  void leave(int section);
+  /// Shards after this one are turned away from now on; earlier ones go on, so that their own errors are met too.
+  void turn_away_after(int64_t shard);
 
  private:
   struct alignas(64) Gate {
-    std::atomic<int64_t> next{0};
+    std::atomic<int64_t> next{0};  // the shard that may enter + kFailure for each failure, which wakes those who wait
   };
+  static constexpr int64_t kFailure = int64_t{1} << 40;
+
+  bool turned_away(int64_t shard) const { return shard > last_.load(std::memory_order_acquire); }
+
+  std::atomic<int64_t> last_{kFailure};  // the last shard that may enter
   std::unique_ptr<Gate[]> gates_;
   int sections_;
 };

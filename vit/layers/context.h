@@ -84,7 +84,7 @@ class Gradients {
       gates_->enter(section, shard.index);
     }
     add();
-    gates_->leave(section, shard.index);
+    gates_->leave(section);
   }
 
  private:
