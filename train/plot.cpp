@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <opencv2/imgproc.hpp>
 
@@ -32,10 +33,17 @@ struct Range {
   double span() const { return high - low; }
 };
 
+/// Has a place on the paper; beyond these the width of an axis is no longer a number.
+bool drawable(const cv::Point2d& point) {
+  constexpr double kLargest = 1e300;
+  return std::abs(point.x) <= kLargest && std::abs(point.y) <= kLargest;
+}
+
 Range range_of(const Chart& chart, double cv::Point2d::*axis) {
   Range range{INFINITY, -INFINITY};
   for (const Line& line : chart.lines) {
     for (const cv::Point2d& point : line.points) {
+      if (!drawable(point)) continue;
       range.low = std::min(range.low, point.*axis);
       range.high = std::max(range.high, point.*axis);
     }
@@ -43,11 +51,16 @@ Range range_of(const Chart& chart, double cv::Point2d::*axis) {
   return range.low <= range.high ? range : Range{};
 }
 
+/// A value below it is drawn as zero is: steps of such sizes are no normal numbers.
+constexpr double kSmallest = 1e-290;
+
 /// Room above and below, so that no line runs along the frame.
 Range padded(Range range, bool from_zero) {
   if (from_zero) range.low = std::min(0.0, range.low);
-  if (!(range.span() > 0)) {
-    const double half = range.high == 0 ? 1 : std::abs(range.high) * 0.1;
+  // Differences that no label could show are none.
+  const double largest = std::max(std::abs(range.low), std::abs(range.high));
+  if (!(range.span() > 1e-9 * largest)) {
+    const double half = largest < kSmallest ? 1 : largest * 0.1;
     range = from_zero ? Range{0, range.high + half} : Range{range.low - half, range.high + half};
   }
   const double pad = 0.06 * range.span();
@@ -110,7 +123,8 @@ void draw_axes(cv::Mat& picture, const Frame& frame, const Chart& chart) {
 
 void draw_line(cv::Mat& picture, const Frame& frame, const Line& line) {
   std::vector<cv::Point> places;
-  for (const cv::Point2d& point : line.points) places.push_back(frame.place(point));
+  for (const cv::Point2d& point : line.points)
+    if (drawable(point)) places.push_back(frame.place(point));
   cv::polylines(picture, places, false, line.color, 2 * kOversampling, cv::LINE_AA);
   constexpr std::size_t kMostDots = 30;
   if (places.size() > kMostDots) return;
@@ -121,7 +135,9 @@ void draw_line(cv::Mat& picture, const Frame& frame, const Line& line) {
 void draw_ring(cv::Mat& picture, const Frame& frame, const Chart& chart) {
   if (chart.highlight < 0 || chart.lines.empty()) return;
   const Line& line = chart.lines.front();
-  const cv::Point place = frame.place(line.points.at(static_cast<std::size_t>(chart.highlight)));
+  const cv::Point2d& point = line.points.at(static_cast<std::size_t>(chart.highlight));
+  if (!drawable(point)) return;
+  const cv::Point place = frame.place(point);
   cv::circle(picture, place, 6 * kOversampling, kPaper, cv::FILLED, cv::LINE_AA);
   cv::circle(picture, place, 6 * kOversampling, line.color, 2 * kOversampling, cv::LINE_AA);
   cv::circle(picture, place, 3 * kOversampling, line.color, cv::FILLED, cv::LINE_AA);
@@ -168,7 +184,7 @@ void draw_chart(cv::Mat picture, const Chart& chart) {
 
 std::vector<double> axis_ticks(double low, double high, int wanted) {
   if (!(high > low) || wanted < 1) return {};
-  const double rough = (high - low) / wanted;
+  const double rough = high / wanted - low / wanted;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   double step = 10 * power;
   for (double factor : {1.0, 2.0, 5.0}) {
@@ -177,8 +193,14 @@ std::vector<double> axis_ticks(double low, double high, int wanted) {
       break;
     }
   }
+  if (!std::isnormal(step)) return {};
+  const double first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
+  // So many steps from zero, one more makes no other number.
+  constexpr double kMostSteps = 1e12;
+  if (!(std::abs(first) < kMostSteps && std::abs(last) < kMostSteps)) return {};
   std::vector<double> ticks;
-  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) ticks.push_back(i * step);
+  for (auto i = static_cast<int64_t>(first); i <= static_cast<int64_t>(last); ++i)
+    ticks.push_back(static_cast<double>(i) * step);
   return ticks;
 }
 

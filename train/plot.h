@@ -22,10 +22,11 @@ struct Chart {
   bool legend_below = false;  // in the lower right corner, not the upper
 };
 
-/// The charts beside each other, BGR.
+/// The charts beside each other, BGR. Points that are not finite, or beyond 1e300, are left out.
 cv::Mat draw_charts(const std::vector<Chart>& charts);
 
-/// Round numbers, 1, 2 or 5 times a power of ten apart, about `wanted` of them, that lie in [low, high].
+/// Round numbers, 1, 2 or 5 times a power of ten apart, about `wanted` of them, that lie in [low, high]. None where low
+/// and high have no number between them, are not finite, or differ by less than a step can tell.
 std::vector<double> axis_ticks(double low, double high, int wanted);
 
 }  // namespace vit
