@@ -1,7 +1,6 @@
 #include "preprocess/image.h"
 
 #include <algorithm>
-#include <array>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <optional>
@@ -88,15 +87,6 @@ Image image_from_bgr(const cv::Mat& mat) {
   cv::Mat rgb(mat.rows, mat.cols, CV_8UC3, image.pixels.data());
   cv::cvtColor(bytes, rgb, conversion);
   return image;
-}
-
-bool has_image_extension(const std::filesystem::path& path) {
-  static constexpr std::array kExtensions = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".bmp", ".dib",
-                                             ".webp", ".tif",  ".tiff", ".ppm",  ".pgm", ".pbm", ".pnm"};
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
 }  // namespace vit

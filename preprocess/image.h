@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "preprocess/picture_names.h"
+
 namespace cv {
 class Mat;
 }
@@ -39,8 +41,5 @@ Image read_image(const std::filesystem::path& path, const DecodeLimits& limits =
 
 /// From OpenCV's BGR, BGRA or gray, 8 or 16 bit (the upper byte), as cv::imread gives it. Throws Error (usage).
 Image image_from_bgr(const cv::Mat& mat);
-
-/// True for a file name with the extension of a picture (jpg, jpeg, png, bmp, tif, tiff, webp, ppm, pgm, ...).
-bool has_image_extension(const std::filesystem::path& path);
 
 }  // namespace vit

@@ -179,12 +179,5 @@ TEST(ValidateImage, WantsThePixelsOfItsSize) {
   EXPECT_THROW(validate(Image{-1, -2, std::vector<uint8_t>(6)}), Error);
 }
 
-TEST(HasImageExtension, KnowsPicturesInAnyCase) {
-  for (const char* name : {"a.jpg", "a.JPEG", "b/c.Png", "x.tif", "x.webp", "x.ppm"})
-    EXPECT_TRUE(has_image_extension(name)) << name;
-  for (const char* name : {"a.txt", "jpg", ".jpg", "a.jpg.part", "a.gif", ""})
-    EXPECT_FALSE(has_image_extension(name)) << name;
-}
-
 }  // namespace
 }  // namespace vit
