@@ -13,6 +13,6 @@ configure_package_config_file(cmake/vitConfig.cmake.in ${PROJECT_BINARY_DIR}/vit
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/vitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/vitConfig.cmake ${PROJECT_BINARY_DIR}/vitConfigVersion.cmake
-              cmake/VitLibraries.cmake
+              cmake/VitLibraries.cmake cmake/VitNeeds.cmake
         DESTINATION ${package_dir})
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,11 +1,46 @@
 # What the vit libraries are linked to. Read by the build and, installed beside vitConfig.cmake, by find_package(vit),
 # because a static library hands what it is linked to on to the program.
-find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(TBB REQUIRED)
-find_package(hwy REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(LibArchive REQUIRED)
+include(${CMAKE_CURRENT_LIST_DIR}/VitNeeds.cmake)
+find_package(Threads QUIET)
+find_package(OpenMP QUIET COMPONENTS CXX)
+find_package(TBB QUIET)
+find_package(hwy QUIET)
+find_package(nlohmann_json QUIET)
+find_package(LibArchive QUIET)
+set(HDF5_PREFER_PARALLEL OFF)
+find_package(HDF5 QUIET COMPONENTS C)
+# oneDNN: Debian's dnnl-config.cmake also wants the OpenCL headers, which nothing here uses.
+find_path(VIT_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp)
+find_library(VIT_DNNL_LIBRARY dnnl)
+# OpenCV: the distribution's OpenCVConfig comes only with all modules and their hundreds of packages.
+find_path(VIT_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4)
+find_library(VIT_OPENCV_IMGCODECS opencv_imgcodecs)
+find_library(VIT_OPENCV_IMGPROC opencv_imgproc)
+find_library(VIT_OPENCV_CORE opencv_core)
+find_path(VIT_TURBOJPEG_INCLUDE turbojpeg.h)
+find_library(VIT_TURBOJPEG_LIBRARY turbojpeg)
+mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGCODECS VIT_OPENCV_IMGPROC
+                 VIT_OPENCV_CORE VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY)
+
+vit_header_version(VIT_DNNL_VERSION ${VIT_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
+                   DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH)
+vit_header_version(VIT_OPENCV_VERSION ${VIT_OPENCV_INCLUDE}/opencv2/core/version.hpp
+                   CV_VERSION_MAJOR CV_VERSION_MINOR CV_VERSION_REVISION)
+
+vit_needs("threads"       FOUND Threads_FOUND PACKAGE libc6-dev)
+vit_needs("OpenMP"        FOUND OpenMP_CXX_FOUND PACKAGE g++)
+vit_needs("oneDNN"        FOUND VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VERSION VIT_DNNL_VERSION FROM 2.6 BELOW 4
+                          PACKAGE libdnnl-dev)
+vit_needs("Highway"       FOUND hwy_FOUND VERSION hwy_VERSION FROM 1.0 PACKAGE libhwy-dev)
+vit_needs("oneTBB"        FOUND TBB_FOUND VERSION TBB_VERSION FROM 2021 PACKAGE libtbb-dev)
+vit_needs("OpenCV"        FOUND VIT_OPENCV_INCLUDE VIT_OPENCV_CORE VIT_OPENCV_IMGPROC VIT_OPENCV_IMGCODECS
+                          VERSION VIT_OPENCV_VERSION FROM 4.5 BELOW 5
+                          PACKAGE "libopencv-core-dev, libopencv-imgproc-dev, libopencv-imgcodecs-dev")
+vit_needs("libjpeg-turbo" FOUND VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY PACKAGE libturbojpeg0-dev)
+vit_needs("HDF5"          FOUND HDF5_FOUND VERSION HDF5_VERSION FROM 1.10 BELOW 2 PACKAGE libhdf5-dev)
+vit_needs("libarchive"    FOUND LibArchive_FOUND VERSION LibArchive_VERSION FROM 3.4 PACKAGE libarchive-dev)
+vit_needs("nlohmann-json" FOUND nlohmann_json_FOUND VERSION nlohmann_json_VERSION FROM 3.9 PACKAGE nlohmann-json3-dev)
+vit_check_needs()
 
 # A library that is found by name: vit_library(NAME INCLUDES dir LINKS files).
 function(vit_library name)
@@ -18,34 +53,20 @@ function(vit_library name)
 endfunction()
 
 # HDF5: only the library itself; the compiler wrapper's list also names what HDF5 links inside.
-set(HDF5_PREFER_PARALLEL OFF)
-find_package(HDF5 REQUIRED COMPONENTS C)
 if(HDF5_C_LIBRARY_hdf5)
   vit_library(hdf5 INCLUDES ${HDF5_C_INCLUDE_DIRS} LINKS ${HDF5_C_LIBRARY_hdf5})
 else()
   vit_library(hdf5 INCLUDES ${HDF5_C_INCLUDE_DIRS} LINKS ${HDF5_C_LIBRARIES})
 endif()
-
-# oneDNN: Debian's dnnl-config.cmake also wants the OpenCL headers, which nothing here uses.
-find_path(VIT_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
-find_library(VIT_DNNL_LIBRARY dnnl REQUIRED)
 vit_library(dnnl INCLUDES ${VIT_DNNL_INCLUDE} LINKS ${VIT_DNNL_LIBRARY})
-
-# OpenCV: the distribution's OpenCVConfig comes only with all modules and their hundreds of packages.
-find_path(VIT_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
-find_library(VIT_OPENCV_IMGCODECS opencv_imgcodecs REQUIRED)
-find_library(VIT_OPENCV_IMGPROC opencv_imgproc REQUIRED)
-find_library(VIT_OPENCV_CORE opencv_core REQUIRED)
 vit_library(opencv INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGPROC} ${VIT_OPENCV_CORE})
-# Loaded at run time by preprocess/opencv_codecs.cpp, under the name that its link has; tests are linked to it.
-vit_library(opencv_codecs INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGCODECS})
-file(READ_SYMLINK ${VIT_OPENCV_IMGCODECS} VIT_OPENCV_IMGCODECS_NAME)
-get_filename_component(VIT_OPENCV_IMGCODECS_NAME ${VIT_OPENCV_IMGCODECS_NAME} NAME)
-
-# libjpeg-turbo
-find_path(VIT_TURBOJPEG_INCLUDE turbojpeg.h REQUIRED)
-find_library(VIT_TURBOJPEG_LIBRARY turbojpeg REQUIRED)
 vit_library(turbojpeg INCLUDES ${VIT_TURBOJPEG_INCLUDE} LINKS ${VIT_TURBOJPEG_LIBRARY})
-mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGCODECS VIT_OPENCV_IMGPROC
-                 VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY
-                 VIT_OPENCV_CORE)
+# Loaded at run time by preprocess/opencv_codecs.cpp, under the name that its link has (where it
+# is no link: by its path); tests are linked to it.
+vit_library(opencv_codecs INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGCODECS})
+if(IS_SYMLINK ${VIT_OPENCV_IMGCODECS})
+  file(READ_SYMLINK ${VIT_OPENCV_IMGCODECS} VIT_OPENCV_IMGCODECS_NAME)
+  get_filename_component(VIT_OPENCV_IMGCODECS_NAME ${VIT_OPENCV_IMGCODECS_NAME} NAME)
+else()
+  set(VIT_OPENCV_IMGCODECS_NAME ${VIT_OPENCV_IMGCODECS})
+endif()
