@@ -14,6 +14,10 @@ if(VIT_BUILD_BENCH)
 endif()
 vit_check_needs()
 
+# Highway's targets end at AVX3 (AVX-512 F, BW, CD, DQ, VL): what is beyond differs between its versions, so would bits,
+# and bf16 instructions have sources of their own.
+set_property(TARGET hwy::hwy APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS HWY_DISABLED_TARGETS=HWY_AVX3-1)
+
 # What `vit --version` says.
 string(CONCAT VIT_LIBRARIES "oneDNN ${VIT_DNNL_VERSION}, Highway ${hwy_VERSION}, oneTBB ${TBB_VERSION}, "
        "OpenCV ${VIT_OPENCV_VERSION}, HDF5 ${HDF5_VERSION}, libarchive ${LibArchive_VERSION}")
