@@ -42,54 +42,6 @@ std::string number_text(double value) {
   return out.str();
 }
 
-/// Line breaks between words, so that no line is longer than `width`.
-std::string wrapped(const std::string& text, size_t width) {
-  std::string out;
-  size_t line = 0;
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (line > 0 && line + 1 + word.size() > width) {
-      out += '\n';
-      line = 0;
-    } else if (line > 0) {
-      out += ' ';
-      ++line;
-    }
-    out += word;
-    line += word.size();
-  }
-  return out;
-}
-
-/// Required options say so, defaults stand at the end of the description, lines fit 120 columns.
-class HelpFormatter : public CLI::Formatter {
- public:
-  HelpFormatter() { column_width(kColumn); }
-
-  std::string make_option_opts(const CLI::Option* option) const override {
-    if (option->get_type_size() == 0) return "";
-    std::string text = option->get_type_name().empty() ? "" : " " + option->get_type_name();
-    if (option->get_expected_max() == CLI::detail::expected_max_vector_size) text += "...";
-    return text;
-  }
-
-  std::string make_option_desc(const CLI::Option* option) const override {
-    std::string text = option->get_description();
-    if (option->get_required()) text += " (required)";
-    if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
-    return wrapped(text, 118 - kColumn);
-  }
-
-  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
-    std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
-    for (size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 1);
-    return text;
-  }
-
- private:
-  static constexpr size_t kColumn = 34;
-};
-
 const CLI::App& chosen_command(const CLI::App& root) {
   const CLI::App* command = &root;
   while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
@@ -210,14 +162,6 @@ Classifier open_classifier(const std::string& path, const DTypeChoice& choice) {
   OpenModel model = open_model(path);
   const DType dtype = choice.of(!model.model.quantization.empty());
   return Classifier(std::move(model), path, {.dtype = dtype});
-}
-
-void set_help_style(CLI::App& root) {
-  root.formatter(std::make_shared<HelpFormatter>());
-  root.set_help_flag("-h,--help", "show this help");
-  root.get_formatter()->label("Positionals", "Arguments");
-  root.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  root.get_formatter()->label("OPTIONS", "options");
 }
 
 std::string describe(const CLI::App& root, const CLI::ParseError& error) {

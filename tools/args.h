@@ -1,4 +1,4 @@
-// What all sub-commands share in reading their arguments: help, checks of words and numbers, suggestions.
+// What all sub-commands share in reading their arguments: checks of words and numbers, suggestions.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -68,9 +68,6 @@ class DTypeChoice {
 CLI::Option* add_dtype_option(CLI::App& command, DTypeChoice& choice);
 /// The model of a file in the arithmetic that was chosen.
 Classifier open_classifier(const std::string& path, const DTypeChoice& choice);
-
-/// Name, unit and default in one form for all commands.
-void set_help_style(CLI::App& root);
 
 /// What is wrong with the command line, in one line, with the likely correction.
 std::string describe(const CLI::App& root, const CLI::ParseError& error);

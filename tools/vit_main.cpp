@@ -9,6 +9,7 @@
 
 #include "tools/args.h"
 #include "tools/commands.h"
+#include "tools/help.h"
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
 #include "vit/core/log.h"
