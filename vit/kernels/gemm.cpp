@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -55,12 +56,22 @@ dnnl::matmul::primitive_desc describe_matmul(const dnnl::memory::desc& src, cons
 #endif
 }
 
-// Constant scales keep the fast kernels; version 3 has no constant ones.
-void set_output_scales(dnnl::primitive_attr& attr, const std::vector<float>& scales) {
+/// Scales of the result's columns are constants of a product in version 2, whose fast kernels take no others; there the
+/// bias is added before them. In version 3 they are an argument, and the bias is added after them.
 #if DNNL_VERSION_MAJOR < 3
-  attr.set_output_scales(1 << 1, scales);
+constexpr bool kConstantScales = true;
+constexpr int kScalesArgument = DNNL_ARG_ATTR_OUTPUT_SCALES;  // not used
 #else
-  fail(ErrorKind::usage, "[gemm] int8 needs oneDNN 2, this program was built with ", DNNL_VERSION_MAJOR);
+constexpr bool kConstantScales = false;
+constexpr int kScalesArgument = DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS;
+#endif
+
+void set_column_scales(dnnl::primitive_attr& attr, [[maybe_unused]] const std::vector<float>& scales) {
+  constexpr int kColumns = 1 << 1;
+#if DNNL_VERSION_MAJOR < 3
+  attr.set_output_scales(kColumns, scales);
+#else
+  attr.set_scales_mask(DNNL_ARG_WEIGHTS, kColumns);
 #endif
 }
 
@@ -73,7 +84,7 @@ struct ProductKey {
   int64_t a_stride = 0, b_stride = 0, c_stride = 0;
   DType a_type = DType::f32, b_type = DType::f32, c_type = DType::f32;
   bool transpose_a = false, transpose_b = false, packed_b = false, bias = false, accumulate = false;
-  uint64_t scales = 0;  // which set of output scales; 0 = none
+  uint64_t scales = 0;  // which ColumnScales::id where they are constants, else 1; 0 = none
 
   bool operator==(const ProductKey&) const = default;
 };
@@ -99,10 +110,18 @@ dnnl::memory::desc matrix_desc(int64_t rows, int64_t cols, DType type, int64_t s
   return {{rows, cols}, data_type(type), strides};
 }
 
-/// What b is where it is packed: its layout, and for int8 what one unit of each result column stands for.
+/// What one unit of each result column stands for, of a product in int8.
+struct ColumnScales {
+  ColumnScales(std::vector<float> scales, uint64_t number) : values(std::move(scales)), id(number) {}
+
+  std::vector<float> values;
+  uint64_t id;
+};
+
+/// What b is where it is packed.
 struct PackedLayout {
   dnnl::memory::desc desc;
-  std::vector<float> scales;
+  std::shared_ptr<const ColumnScales> scales;  // null unless int8
 };
 
 dnnl::matmul::primitive_desc describe(const ProductKey& key, const dnnl::memory::desc& weights,
@@ -112,16 +131,24 @@ dnnl::matmul::primitive_desc describe(const ProductKey& key, const dnnl::memory:
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attr.set_post_ops(post_ops);
-  if (key.scales != 0) set_output_scales(attr, scales);
+  if (key.scales != 0) set_column_scales(attr, scales);
   const auto bias = key.bias ? matrix_desc(1, key.n, DType::f32, key.n, false) : dnnl::memory::desc();
   return describe_matmul(matrix_desc(key.m, key.k, key.a_type, key.a_stride, key.transpose_a), weights, bias,
                          matrix_desc(key.m, key.n, key.c_type, key.c_stride, false), attr);
 }
 
-/// The layout in which b [k, n] is multiplied fastest.
-dnnl::memory::desc packed_desc(int64_t k, int64_t n, DType type) {
+/// The product of a packed b as it is most often met: many rows, all of them dense.
+ProductKey typical_product(int64_t k, int64_t n, DType type, DType result) {
   ProductKey key{.m = kTypicalRows, .n = n, .k = k, .a_stride = k, .c_stride = n};
   key.a_type = key.b_type = type;
+  key.c_type = result;
+  if (type == DType::i8 && !kConstantScales) key.scales = 1;
+  return key;
+}
+
+/// The layout in which b [k, n] is multiplied fastest.
+dnnl::memory::desc packed_desc(int64_t k, int64_t n, DType type) {
+  const ProductKey key = typical_product(k, n, type, DType::f32);
   return describe(key, {{k, n}, data_type(type), dnnl::memory::format_tag::any}, {}).weights_desc();
 }
 
@@ -131,6 +158,7 @@ struct Operands {
   const void* b = nullptr;           // otherwise
   const float* bias = nullptr;
   void* c = nullptr;
+  const float* scales = nullptr;
 };
 
 // The library takes all pointers as writable.
@@ -139,14 +167,23 @@ void* writable(const void* p) { return const_cast<void*>(p); }
 // A primitive with its argument list, so that a call only sets pointers.
 class Product {
  public:
-  Product(const ProductKey& key, const dnnl::matmul::primitive_desc& pd)
+  Product(const ProductKey& key, const dnnl::matmul::primitive_desc& pd, const PackedLayout& packed)
       : primitive_(pd), scratchpad_bytes_(static_cast<int64_t>(pd.scratchpad_desc().get_size())) {
     a_ = add(DNNL_ARG_SRC, pd.src_desc());
     b_ = add(DNNL_ARG_WEIGHTS, pd.weights_desc());
     c_ = add(DNNL_ARG_DST, pd.dst_desc());
     if (key.bias) bias_ = add(DNNL_ARG_BIAS, pd.bias_desc());
     if (scratchpad_bytes_ > 0) scratchpad_ = add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
+    if (key.scales != 0 && kConstantScales) {
+      constant_scales_ = packed.scales;
+      of_one_weight_ = true;
+    } else if (key.scales != 0) {
+      scales_ = add(kScalesArgument, {{key.n}, dnnl::memory::data_type::f32, dnnl::memory::dims{1}});
+    }
   }
+
+  /// The weight whose scales are constants of this product is gone.
+  bool outlived() const { return of_one_weight_ && constant_scales_.expired(); }
 
   int64_t scratchpad_bytes() const { return scratchpad_bytes_; }
 
@@ -159,13 +196,14 @@ class Product {
     else
       set(b_, operands.b);
     if (bias_ != kAbsent) set(bias_, operands.bias);
+    if (scales_ != kAbsent) set(scales_, operands.scales);
     if (scratchpad_ != kAbsent) set(scratchpad_, scratchpad);
     const auto status = dnnl_primitive_execute(primitive_.get(), stream.get(), static_cast<int>(count_), args_.data());
     if (status != dnnl_success) fail(ErrorKind::internal, "[gemm] the product library failed with status ", status);
   }
 
  private:
-  static constexpr std::size_t kMaxArgs = 5;
+  static constexpr std::size_t kMaxArgs = 6;
   static constexpr std::size_t kAbsent = kMaxArgs;
 
   std::size_t add(int arg, const dnnl::memory::desc& desc) {
@@ -179,7 +217,9 @@ class Product {
   int64_t scratchpad_bytes_;
   std::array<dnnl::memory, kMaxArgs> memories_;
   std::array<dnnl_exec_arg_t, kMaxArgs> args_{};
-  std::size_t count_ = 0, a_ = 0, b_ = 0, c_ = 0, bias_ = kAbsent, scratchpad_ = kAbsent;
+  std::size_t count_ = 0, a_ = 0, b_ = 0, c_ = 0, bias_ = kAbsent, scratchpad_ = kAbsent, scales_ = kAbsent;
+  std::weak_ptr<const ColumnScales> constant_scales_;
+  bool of_one_weight_ = false;
 };
 
 // Products that a thread has met, its stream and its scratch memory.
@@ -196,14 +236,18 @@ class ThreadProducts {
   }
 
   const dnnl::stream& stream() const { return stream_; }
+  int64_t kept() const { return static_cast<int64_t>(products_.size()); }
 
  private:
   Product& find(const ProductKey& key, const PackedLayout& packed) {
     if (const auto found = products_.find(key); found != products_.end()) return found->second;
+    std::erase_if(products_, [](const auto& entry) { return entry.second.outlived(); });
     if (products_.size() >= kMaxCached) products_.clear();
     const auto b = key.packed_b ? packed.desc : matrix_desc(key.k, key.n, key.b_type, key.b_stride, key.transpose_b);
     try {
-      return products_.try_emplace(key, key, describe(key, b, packed.scales)).first->second;
+      static const std::vector<float> kNoScales;
+      const auto& scales = packed.scales ? packed.scales->values : kNoScales;
+      return products_.try_emplace(key, key, describe(key, b, scales), packed).first->second;
     } catch (const dnnl::error& error) {
       fail(ErrorKind::internal, "[gemm] the product library refuses [", key.m, ", ", key.k, "] x [", key.k, ", ", key.n,
            "]: ", error.what());
@@ -327,13 +371,12 @@ struct PackedWeight::Impl {
   int64_t weight_stride = 0;
   Use use = Use::forward;
   DType type = DType::f32;
-  uint64_t scales_id = 0;
   PackedLayout layout;
   AlignedBuffer<std::byte> data;
   dnnl::memory memory;  // `data` in `layout`
   dnnl::memory source;
   dnnl::reorder reorder;
-  AlignedBuffer<float> bias;  // in units of the int8 products
+  AlignedBuffer<float> bias;  // where scales are constants, in their units
 
   // Everything but the copy.
   Impl(TensorView<const float> weight, int64_t stride, Use use_, DType type_)
@@ -360,17 +403,17 @@ struct PackedWeight::Impl {
       return;
     }
     if (bias.size() == 0) bias = AlignedBuffer<float>(n);
+    const bool in_units = layout.scales && kConstantScales;
     for (int64_t o = 0; o < n; ++o)
-      bias[o] = layout.scales.empty() ? values[o] : values[o] / layout.scales[static_cast<std::size_t>(o)];
+      bias[o] = in_units ? values[o] / layout.scales->values[static_cast<std::size_t>(o)] : values[o];
   }
 
   void quantize(TensorView<const float> weight, float input_scale) {
     QuantizedRows rows = quantize_rows(weight);
     source.set_data_handle(rows.values.data());
     run_reorder(reorder, source, memory);
-    layout.scales = std::move(rows.scales);
-    for (float& scale : layout.scales) scale *= input_scale;
-    scales_id = new_scales_id();
+    for (float& scale : rows.scales) scale *= input_scale;
+    layout.scales = std::make_shared<const ColumnScales>(std::move(rows.scales), new_scales_id());
   }
 
  private:
@@ -423,10 +466,17 @@ void PackedWeight::multiply(ConstMatrix in, Matrix out, bool accumulate) const {
   key.packed_b = true;
   key.bias = impl_->bias.size() > 0;
   key.accumulate = accumulate;
-  key.scales = impl_->scales_id;
+  const ColumnScales* scales = impl_->layout.scales.get();
+  if (scales != nullptr) key.scales = kConstantScales ? scales->id : 1;
   const SignalBlock quiet;
   thread_products().run(key, impl_->layout,
-                        {.a = in.data(), .packed_b = impl_->memory.get(), .bias = impl_->bias.data(), .c = out.data()});
+                        {.a = in.data(),
+                         .packed_b = impl_->memory.get(),
+                         .bias = impl_->bias.data(),
+                         .c = out.data(),
+                         .scales = scales != nullptr ? scales->values.data() : nullptr});
 }
+
+int64_t kept_products() { return thread_products().kept(); }
 
 }  // namespace vit

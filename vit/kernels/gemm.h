@@ -2,6 +2,7 @@
 // Weights are stored as timm and PyTorch store them: W [O, I], y = x W^T + b.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "vit/core/matrix.h"
@@ -49,6 +50,9 @@ class PackedWeight {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// How many products the calling thread keeps prepared for the next of their kind.
+int64_t kept_products();
 
 /// Products run on the calling thread only: sets its OpenMP thread count to 1. Called by the first product of a
 /// thread; a thread that multiplies and also uses OpenMP for itself must set its own count again afterwards.
