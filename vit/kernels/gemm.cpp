@@ -16,6 +16,7 @@
 
 #include "vit/core/buffer.h"
 #include "vit/core/signal_block.h"
+#include "vit/kernels/dense_column.h"
 #include "vit/kernels/isa.h"
 #include "vit/kernels/quantize.h"
 
@@ -319,6 +320,13 @@ Isa product_isa() {
 }
 
 void gemm(ConstMatrix a, ConstMatrix b, Matrix c, const GemmOptions& options) {
+  if (has_gaps(a)) return gemm(DenseColumn(a).view(), b, c, options);
+  if (has_gaps(b)) return gemm(a, DenseColumn(b).view(), c, options);
+  if (has_gaps(c)) {
+    DenseColumn column(c);
+    gemm(a, b, column.view(), options);
+    return column.write_to(c);
+  }
   ProductKey key{
       .a_stride = checked_stride("a", a), .b_stride = checked_stride("b", b), .c_stride = checked_stride("c", c)};
   check_types(a.type(), b.type(), c.type());
