@@ -6,6 +6,7 @@
 #include "vit/core/cpu.h"
 #include "vit/core/log.h"
 #include "vit/core/parallel.h"
+#include "vit/kernels/product_fault.h"
 #include "vit/model/vit.h"
 
 namespace vit {
@@ -14,10 +15,14 @@ DType fastest_dtype(bool quantized) {
   return runnable_dtype(DType::bf16);
 }
 
-DType runnable_dtype(DType wanted) {
+std::string dtype_fault(DType wanted) {
   const Isa needed = wanted == DType::f32 ? Isa::baseline : wanted == DType::bf16 ? Isa::avx512_bf16 : Isa::avx512;
-  return active_isa() >= needed ? wanted : DType::f32;
+  if (active_isa() < needed)
+    return concat("needs the instruction set ", isa_name(needed), ", in use is ", isa_name(active_isa()));
+  return product_fault(wanted);
 }
+
+DType runnable_dtype(DType wanted) { return dtype_fault(wanted).empty() ? wanted : DType::f32; }
 
 struct Engine::Impl {
   Impl(const Model& model, const ParameterSource& weights, const EngineOptions& engine_options);
@@ -43,8 +48,8 @@ Engine::Impl::Impl(const Model& model, const ParameterSource& weights, const Eng
   if (options.dtype == DType::i8 && model.quantization.empty())
     fail(ErrorKind::usage, "[engine] int8 needs a quantised model: make one with `vit model quantize`");
   if (network.dtype() != options.dtype)
-    log(LogLevel::warning, concat("this processor has no ", dtype_name(options.dtype), " arithmetic: computing in ",
-                                  dtype_name(network.dtype())));
+    log(LogLevel::warning, concat("no ", dtype_name(options.dtype), " here (", dtype_fault(options.dtype),
+                                  "): computing in ", dtype_name(network.dtype())));
   network.pack(weights, false, input_scale_of(model.quantization, network.layout()), options.observe);
 }
 

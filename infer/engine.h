@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "vit/core/dtype.h"
 #include "vit/core/tensor_view.h"
@@ -31,7 +32,10 @@ struct EngineOutputs {
 
 /// What the processor multiplies fastest of what the model can: int8 if it is quantised, bf16, fp32.
 DType fastest_dtype(bool quantized);
-/// The arithmetic that this processor runs `wanted` in: fp32 where it has no instructions for it.
+/// Why nothing is computed in `wanted` here, in a few words: instructions that the processor lacks, or a product library
+/// that refuses it or is wrong. Empty where it serves.
+std::string dtype_fault(DType wanted);
+/// `wanted`, or fp32 where that has a fault.
 DType runnable_dtype(DType wanted);
 
 class Engine {

@@ -242,8 +242,8 @@ LogitError compare_logits(TensorView<const float> fp32, TensorView<const float> 
 }
 
 QuantizeResult quantize(const Model& model, const Dataset& data, const QuantizeOptions& options) {
-  if (runnable_dtype(DType::i8) != DType::i8)
-    fail(ErrorKind::usage, "[quantize] this processor has no int8 arithmetic to measure the model with");
+  if (const std::string fault = dtype_fault(DType::i8); !fault.empty())
+    fail(ErrorKind::usage, "[quantize] no int8 here to measure the model with: ", fault);
   if (!model.quantization.empty()) fail(ErrorKind::usage, "[quantize] the model is quantised already");
   if (options.images < 1 || !(options.migration >= 0 && options.migration <= 1))
     fail(ErrorKind::usage, "[quantize] needs at least 1 image and a migration from 0 to 1, has ", options.images,

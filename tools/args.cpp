@@ -141,7 +141,9 @@ DType DTypeChoice::of(bool quantized) const {
   if (word.empty() && !quantized) return DType::f32;
   if (!word.empty() && word != "auto") return parse_dtype(word);
   const DType dtype = fastest_dtype(quantized);
-  log(LogLevel::info, concat("--dtype auto: ", dtype_name(dtype)));
+  const DType best = quantized ? DType::i8 : DType::bf16;
+  log(LogLevel::info, concat("--dtype auto: ", dtype_name(dtype),
+                             dtype == best ? "" : concat(" (no ", dtype_name(best), ": ", dtype_fault(best), ")")));
   return dtype;
 }
 

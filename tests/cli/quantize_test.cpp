@@ -1,6 +1,7 @@
 // vit model quantize, and int8 models in the other commands.
 #include "infer/engine.h"
 #include "tests/cli/workspace.h"
+#include "tests/support/products_up_to.h"
 
 namespace vit::test {
 namespace {
@@ -55,6 +56,20 @@ TEST_F(QuantizeCommand, RunsInAnyArithmetic) {
       EXPECT_EQ(json_of("bench.json")["dtype"], "int8");
     }
   }
+}
+
+TEST_F(QuantizeCommand, Int8ThatWouldBeWrongIsRefusedWithAWord) {
+  ASSERT_TRUE(ended_with(run_vit(command()), 0));
+  const ProductsUpTo without_vnni("AVX512_CORE");
+  for (const std::string dtype : {"auto", "int8"}) {
+    const ProgramResult result =
+        run_vit({"bench", path("int8.h5"), "--seconds", "0.02", "--dtype", dtype, "--json", path("bench.json")});
+    ASSERT_TRUE(ended_with(result, 0));
+    EXPECT_NE(json_of("bench.json")["dtype"], "int8");
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_NE(result.err.find("no int8"), std::string::npos) << result.err;
+  }
+  EXPECT_TRUE(failed_with(run_vit(command({"--force"})), 2, {"no int8"}));
 }
 
 TEST_F(QuantizeCommand, SameBytesForAnyThreads) {

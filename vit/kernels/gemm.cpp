@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "vit/core/signal_block.h"
 #include "vit/kernels/dense_column.h"
 #include "vit/kernels/isa.h"
+#include "vit/kernels/product_fault.h"
 #include "vit/kernels/quantize.h"
 
 namespace vit {
@@ -486,5 +488,23 @@ void PackedWeight::multiply(ConstMatrix in, Matrix out, bool accumulate) const {
 }
 
 int64_t kept_products() { return thread_products().kept(); }
+
+std::string implementation_fault(DType type) {
+  apply_isa();
+  constexpr int64_t kSize = 64;
+  const dnnl::version_t* version = dnnl::version();
+  const std::string library = concat("oneDNN ", version->major, ".", version->minor);
+  for (const DType result : {DType::f32, DType::bf16}) {
+    const ProductKey key = typical_product(kSize, kSize, type, result);
+    try {
+      const auto any = dnnl::memory::desc({kSize, kSize}, data_type(type), dnnl::memory::format_tag::any);
+      const std::string name = describe(key, any, {}).impl_info_str();
+      if (name.starts_with("ref")) return concat(library, " has no fast product of ", dtype_name(type), " here");
+    } catch (const dnnl::error& error) {
+      return concat(library, " has no product of ", dtype_name(type), " here: ", error.what());
+    }
+  }
+  return "";
+}
 
 }  // namespace vit

@@ -52,5 +52,13 @@ bool avx512_bf16_runs() {
 #endif
 }
 
+bool avx512_vnni_runs() {
+#if defined(__x86_64__)
+  return active_isa() >= Isa::avx512 && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 }  // namespace vit
 #endif  // HWY_ONCE

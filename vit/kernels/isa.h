@@ -15,6 +15,9 @@ Isa kernel_isa();
 /// Whether own kernels with AVX512_BF16 may run, which Highway has no target for.
 bool avx512_bf16_runs();
 
+/// Whether own code with AVX512_VNNI may run.
+bool avx512_vnni_runs();
+
 /// The part of apply_isa() and kernel_isa() for the product library (defined in gemm.cpp).
 void limit_products(Isa isa);
 Isa product_isa();

@@ -53,15 +53,11 @@ namespace vit {
 
 HWY_EXPORT(MultiplyAdd);
 
-namespace {
-
-double multiply_add(DType dtype, int64_t rounds, float* sink) {
-  if (dtype == DType::bf16 && active_isa() >= Isa::avx512_bf16) return dot_bf16(rounds, sink);
-  if (dtype == DType::i8 && active_isa() >= Isa::avx512_bf16) return dot_int8(rounds, sink);
+double run_multiply_adds(DType dtype, int64_t rounds, float* sink) {
+  if (dtype == DType::bf16 && avx512_bf16_runs()) return dot_bf16(rounds, sink);
+  if (dtype == DType::i8 && avx512_vnni_runs()) return dot_int8(rounds, sink);
   return VIT_DISPATCH(MultiplyAdd)(rounds, sink);
 }
-
-}  // namespace
 
 double measured_peak_gflops(DType dtype) {
   using Clock = std::chrono::steady_clock;
@@ -71,7 +67,7 @@ double measured_peak_gflops(DType dtype) {
   const auto end = Clock::now() + std::chrono::milliseconds(20);
   for (auto begin = Clock::now(); begin < end;) {
     float sink = 0;
-    const double flops = multiply_add(dtype, kRounds, &sink);
+    const double flops = run_multiply_adds(dtype, kRounds, &sink);
     const auto now = Clock::now();
     kept = sink;
     best = std::max(best, flops / std::chrono::duration<double, std::nano>(now - begin).count());

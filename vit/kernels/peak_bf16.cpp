@@ -4,14 +4,14 @@
 #include <immintrin.h>
 
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512bf16,avx512vnni")
+#pragma GCC target("avx512f,avx512bw,avx512vl")
 
 namespace vit {
 
 // Ten chains cover the latency of two units of 5 cycles.
 constexpr int kChains = 10;
 
-double dot_bf16(int64_t rounds, float* sink) {
+__attribute__((target("avx512bf16"))) double dot_bf16(int64_t rounds, float* sink) {
   __m512 sums[kChains];
   for (int c = 0; c < kChains; ++c) sums[c] = _mm512_set1_ps(static_cast<float>(c));
   const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.5f), _mm512_set1_ps(-0.5f));
@@ -24,7 +24,7 @@ double dot_bf16(int64_t rounds, float* sink) {
   return static_cast<double>(rounds) * kChains * 2 * 32;
 }
 
-double dot_int8(int64_t rounds, float* sink) {
+__attribute__((target("avx512vnni"))) double dot_int8(int64_t rounds, float* sink) {
   __m512i sums[kChains];
   for (int c = 0; c < kChains; ++c) sums[c] = _mm512_set1_epi32(c);
   const __m512i a = _mm512_set1_epi8(1);

@@ -6,7 +6,7 @@
 namespace vit {
 
 /// Operations done (two a multiply-add) by chains of bf16 or int8 dot products; `sink` keeps the result alive. Only
-/// for processors with AVX512_BF16, or AVX512_VNNI.
+/// where avx512_bf16_runs(), or avx512_vnni_runs().
 double dot_bf16(int64_t rounds, float* sink);
 double dot_int8(int64_t rounds, float* sink);
 
