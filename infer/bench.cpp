@@ -10,6 +10,7 @@
 #include "vit/core/parallel.h"
 #include "vit/core/rng.h"
 #include "vit/kernels/peak.h"
+#include "vit/model/flops.h"
 
 namespace vit {
 
@@ -44,7 +45,9 @@ BenchResult measure(const BenchOptions& options, const std::function<void()>& st
   result.p50_ms = percentile(milliseconds, 50);
   result.p95_ms = percentile(milliseconds, 95);
   result.p99_ms = percentile(milliseconds, 99);
-  result.gflops = options.flops_per_image * result.images_per_second / 1e9;
+  result.gflop_per_image = options.flops_per_image / 1e9;
+  result.gflop_per_image_all_tokens = options.flops_per_image_all_tokens / 1e9;
+  result.gflops = result.gflop_per_image * result.images_per_second;
   result.peak_rss_mb = static_cast<double>(peak_resident_bytes()) / (1 << 20);
   return result;
 }
@@ -67,7 +70,8 @@ BenchResult bench_inference(const OpenModel& model, const EngineOptions& engine_
 
   BenchOptions options = bench_options;
   options.images_per_step = batch;
-  options.flops_per_image = config.flops();
+  options.flops_per_image = forward_flops(config).total();
+  options.flops_per_image_all_tokens = forward_flops(config, LastBlock::all_tokens).total();
   return measure(options, [&] { engine.run(input, outputs); });
 }
 
@@ -110,7 +114,9 @@ nlohmann::ordered_json bench_json(const BenchResult& result, const BenchContext&
           {"latency_ms", {{"p50", result.p50_ms}, {"p95", result.p95_ms}, {"p99", result.p99_ms}}},
           {"gflops", result.gflops},
           {"peak_gflops", context.peak_gflops},
-          {"peak_rss_mb", result.peak_rss_mb}};
+          {"peak_rss_mb", result.peak_rss_mb},
+          {"gflop_per_image", result.gflop_per_image},
+          {"gflop_per_image_all_tokens", result.gflop_per_image_all_tokens}};
 }
 
 }  // namespace vit

@@ -18,7 +18,8 @@ struct BenchOptions {
   double seconds = 5;        // of measurement, at least one step
   int64_t warmup_steps = 2;  // before it
   int64_t images_per_step = 1;
-  double flops_per_image = 0;  // 0 = no GFLOP/s
+  double flops_per_image = 0;             // that are computed; 0 = no GFLOP/s
+  double flops_per_image_all_tokens = 0;  // that an engine computes whose last block leaves no token out
 };
 
 struct BenchResult {
@@ -27,7 +28,9 @@ struct BenchResult {
   double p50_ms = 0;             // of a step: the smallest time that this share of the steps does not exceed
   double p95_ms = 0;
   double p99_ms = 0;
-  double gflops = 0;
+  double gflops = 0;           // GFLOP/s, of what is computed
+  double gflop_per_image = 0;  // as BenchOptions has them, in units of 1e9
+  double gflop_per_image_all_tokens = 0;
   double peak_rss_mb = 0;  // of the process so far
   double seconds = 0;      // of all steps
   std::vector<ProfileEntry> profile;
@@ -35,7 +38,7 @@ struct BenchResult {
 
 BenchResult measure(const BenchOptions& options, const std::function<void()>& step);
 
-/// Inference of `batch` pictures of noise at a time; images_per_step and flops_per_image come from the model.
+/// Inference of `batch` pictures of noise at a time; what is an image's work comes from the model.
 BenchResult bench_inference(const OpenModel& model, const EngineOptions& engine, int64_t batch,
                             const BenchOptions& options);
 

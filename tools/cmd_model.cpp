@@ -6,6 +6,7 @@
 #include "tools/commands.h"
 #include "tools/report.h"
 #include "vit/io/atomic_file.h"
+#include "vit/model/flops.h"
 #include "vit/model/model_file.h"
 
 namespace vit::tools {
@@ -24,7 +25,7 @@ nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
           {"training", model.training},
           {"quantization", model.quantization.empty() ? nlohmann::json() : to_json(model.quantization)},
           {"parameters", model.layout.parameter_count()},
-          {"gflops", model.config.flops() / 1e9}};
+          {"gflops", forward_flops(model.config).total() / 1e9}};
 }
 
 void print_info(const std::string& path, const Model& model) {
@@ -36,7 +37,7 @@ void print_info(const std::string& path, const Model& model) {
        concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens(), " tokens"));
   line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
   line("parameters", std::to_string(model.layout.parameter_count()));
-  line("one picture", concat(fixed(c.flops() / 1e9, 3), " GFLOP"));
+  line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
   line("classes", model.class_names.empty() ? concat(c.classes, " without names") : class_summary(model.class_names));
   line("preprocess", model.preprocess.dump());
   if (!model.training.is_null()) line("training", model.training.dump());

@@ -6,6 +6,7 @@
 #include "train/train_step.h"
 #include "vit/core/error.h"
 #include "vit/core/rng.h"
+#include "vit/model/flops.h"
 #include "vit/model/model_file.h"
 
 namespace vit {
@@ -32,7 +33,8 @@ BenchResult bench_training(const ModelConfig& config, const StepOptions& step_op
   step.pack(model.weights);
   BenchOptions options = bench_options;
   options.images_per_step = batch;
-  options.flops_per_image = 3 * config.flops();
+  options.flops_per_image = training_flops(config, step_options.recompute).total();
+  options.flops_per_image_all_tokens = training_flops(config, step_options.recompute, LastBlock::all_tokens).total();
   return measure(options, [&] {
     step.run(inputs, 1.0f / static_cast<float>(batch), gradients);
     {

@@ -9,7 +9,7 @@
 
 namespace vit {
 
-/// Steps on `batch` pictures of noise. A step counts as three times the operations of its forward pass.
+/// Steps on `batch` pictures of noise.
 BenchResult bench_training(const ModelConfig& config, const StepOptions& step_options, int64_t batch,
                            const BenchOptions& bench_options);
 

@@ -16,12 +16,28 @@ CURVES = [("image-size", [224, 304, 416, 576, 768, 1024]), ("batch", [1, 2, 4, 8
           ("depth", [3, 6, 12, 18, 24]), ("width", [192, 384, 576, 768, 1024])]
 
 
-def flops(name):
-    """Floating-point operations of one image forward, as docs/architecture.md counts them."""
-    image, patch, d, depth, _, classes = SHAPES[name]
+def resized(name, option, value):
+    """A shape with one size changed, as `vit bench` does it."""
+    image, patch, d, depth, heads, classes = SHAPES[name]
+    if option == "width":
+        return image, patch, value, depth, value // (d // heads), classes
+    return (value if option == "image-size" else image, patch, d, value if option == "depth" else depth, heads, classes)
+
+
+def flops(shape, train=False, all_tokens=True):
+    """Floating-point operations of one image, forward or in a training step, as docs/architecture.md has them.
+    `all_tokens`: the last block computes all of them, as the peers do; this program computes the class token alone."""
+    image, patch, d, depth, _, classes = shape
     patches = (image // patch) ** 2
     n = patches + 1
-    return 2 * patches * 3 * patch**2 * d + 2 * depth * (12 * n * d * d + 2 * n * n * d) + 2 * d * classes
+    last = n if all_tokens else 1
+    embedding = 2 * patches * 3 * patch**2 * d
+    linear = (depth - 1) * 24 * n * d * d + 2 * (2 * n + 10 * last) * d * d
+    attention = (depth - 1) * 4 * n * n * d + 4 * last * n * d
+    head = 2 * d * classes
+    if train:
+        return 2 * embedding + 3 * linear + 3.5 * attention + 3 * head
+    return embedding + linear + attention + head
 
 
 @dataclasses.dataclass

@@ -6,6 +6,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: E402
 
+from cases import MODELS, flops, resized  # noqa: E402
+
 # Okabe and Ito's colours, which colour-blind readers tell apart; markers and lines differ too.
 STYLES = {"fp32": dict(color="#0072B2", marker="o"), "bf16": dict(color="#D55E00", marker="s", linestyle="--")}
 AXES = [("image-size", "tokens (pictures of 224 to 1024 pixels)"), ("batch", "batch"), ("depth", "depth (blocks)"),
@@ -47,7 +49,8 @@ def panel(axes, cases, field):
 def work_line(axes, cases):
     """The operations an image, scaled to start at the first fp32 time."""
     time = points(cases, "fp32", lambda c: lambda r: r["ms"] / c["batch"])
-    work = points(cases, "fp32", lambda c: lambda r: r["gflops_per_image"])
+    work = points(cases, "fp32", lambda c: lambda r: flops(resized(MODELS[c["model"]], c["option"], c["value"]),
+                                                           all_tokens=False))
     if time:
         axes.plot([x for x, _ in work], [w * time[0][1] / work[0][1] for _, w in work], color="#555555", linestyle=":",
                   label="operations", zorder=1)

@@ -153,8 +153,12 @@ TEST_F(Use, BenchChangesTheSizesOfAPreset) {
       with({"--image-size", "24", "--depth", "2", "--width", "64", "--heads", "4", "--json", path("sizes.json")}), 0));
   const auto json = json_of("sizes.json");
   EXPECT_EQ(json["model"], "vit_micro_patch4_20 image-size=24 depth=2 width=64 heads=4");
-  // Products of 36 patches of 48 numbers, two blocks (12 D D and 2 N D a token, mlp width 4 D), 10 classes.
-  const double per_image = 2.0 * (36 * 48 * 64 + 2 * (12 * 37 * 64 * 64 + 2 * 37 * 37 * 64) + 64 * 10);
+  // Products of 36 patches of 48 numbers, a block (12 D D and 2 N D a token, mlp width 4 D), keys and values of all
+  // tokens and the rest of one in the last, 10 classes.
+  const double ends = 36 * 48 * 64 + 64 * 10, block = 12 * 37 * 64 * 64 + 2 * 37 * 37 * 64;
+  const double per_image = 2 * (ends + block + 2 * 37 * 64 * 64 + 10 * 64 * 64 + 2 * 37 * 64);
+  EXPECT_DOUBLE_EQ(json["gflop_per_image"].get<double>(), per_image / 1e9);
+  EXPECT_DOUBLE_EQ(json["gflop_per_image_all_tokens"].get<double>(), 2 * (ends + 2 * block) / 1e9);
   EXPECT_NEAR(json["gflops"].get<double>() * 1e9 / json["images_per_second"].get<double>(), per_image,
               1e-6 * per_image);
   EXPECT_TRUE(ended_with(with({"--image-size", "22"}), 2));

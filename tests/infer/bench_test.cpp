@@ -25,12 +25,15 @@ TEST(Measure, CountsStepsWithoutWarmUp) {
   options.warmup_steps = 3;
   options.images_per_step = 4;
   options.flops_per_image = 1e9;
+  options.flops_per_image_all_tokens = 2e9;
   int calls = 0;
   const BenchResult result = measure(options, [&] { ++calls; });
   EXPECT_EQ(calls, 4);
   EXPECT_EQ(result.steps, 1);
   EXPECT_GT(result.images_per_second, 0);
   EXPECT_DOUBLE_EQ(result.gflops, result.images_per_second);
+  EXPECT_DOUBLE_EQ(result.gflop_per_image, 1);
+  EXPECT_DOUBLE_EQ(result.gflop_per_image_all_tokens, 2);
   EXPECT_LE(result.p50_ms, result.p99_ms);
   EXPECT_GT(result.peak_rss_mb, 0);
 }
@@ -43,6 +46,8 @@ TEST(BenchJson, HasTheFieldsOfTheContract) {
   result.p99_ms = 3;
   result.gflops = 5;
   result.peak_rss_mb = 64;
+  result.gflop_per_image = 0.05;
+  result.gflop_per_image_all_tokens = 0.06;
   BenchContext context;
   context.model = "vit_tiny_patch16_224";
   context.batch = 16;
@@ -51,7 +56,7 @@ TEST(BenchJson, HasTheFieldsOfTheContract) {
   EXPECT_EQ(bench_json(result, context).dump(),
             R"({"model":"vit_tiny_patch16_224","dtype":"fp32","batch":16,"threads":2,"train":false,)"
             R"("images_per_second":100.0,"latency_ms":{"p50":1.0,"p95":2.0,"p99":3.0},"gflops":5.0,)"
-            R"("peak_gflops":10.0,"peak_rss_mb":64.0})");
+            R"("peak_gflops":10.0,"peak_rss_mb":64.0,"gflop_per_image":0.05,"gflop_per_image_all_tokens":0.06})");
 }
 
 }  // namespace

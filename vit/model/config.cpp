@@ -61,15 +61,6 @@ constexpr int64_t kMaxTable = int64_t{1} << 30;
 
 }  // namespace
 
-double ModelConfig::flops() const {
-  const auto n = static_cast<double>(tokens());
-  const auto d = static_cast<double>(width);
-  const auto f = static_cast<double>(mlp_width);
-  const double embed = 2 * static_cast<double>(patches()) * static_cast<double>(patch_dim()) * d;
-  const double block = 2 * (n * 3 * d * d + n * d * d + 2 * n * d * f + 2 * n * n * d);
-  return embed + static_cast<double>(depth) * block + 2 * d * static_cast<double>(classes);
-}
-
 void validate(const ModelConfig& c) {
   std::string faults;
   const auto check = [&](bool good, const auto&... text) {

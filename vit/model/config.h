@@ -38,8 +38,6 @@ struct ModelConfig {
   int64_t tokens() const { return patches() + (class_token ? 1 : 0); }
   int64_t patch_dim() const { return channels * patch_size * patch_size; }
   int64_t head_size() const { return width / heads; }
-  /// Floating-point operations of one image forward, as docs/architecture.md counts them.
-  double flops() const;
 
   bool operator==(const ModelConfig&) const = default;
 };
