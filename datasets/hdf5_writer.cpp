@@ -6,6 +6,7 @@
 
 #include "datasets/hdf5_format.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 #include "vit/io/checksum.h"
 #include "vit/io/hdf5.h"
 
@@ -175,7 +176,7 @@ void Hdf5DatasetWriter::finish(const DatasetMetadata& metadata) {
   file.write_attribute("/", "format", kDatasetFormat);
   file.write_attribute("/", "version", kDatasetVersion);
   file.write_attribute("/", "source", metadata.source);
-  if (!metadata.preprocess.is_null()) file.write_attribute("/", "preprocess", metadata.preprocess.dump());
+  if (!metadata.preprocess.is_null()) file.write_attribute("/", "preprocess", json_text(metadata.preprocess));
   file.write_texts("/class_names", metadata.class_names);
   file.close();
 }

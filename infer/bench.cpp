@@ -9,6 +9,7 @@
 #include "vit/core/cpu.h"
 #include "vit/core/parallel.h"
 #include "vit/core/rng.h"
+#include "vit/core/text.h"
 #include "vit/kernels/peak.h"
 #include "vit/model/flops.h"
 
@@ -105,7 +106,7 @@ std::string profile_text(const BenchResult& result, const BenchContext& context)
 }
 
 nlohmann::ordered_json bench_json(const BenchResult& result, const BenchContext& context) {
-  return {{"model", context.model},
+  return {{"model", printable(context.model)},
           {"dtype", dtype_name(context.dtype)},
           {"batch", context.batch},
           {"threads", context.threads},

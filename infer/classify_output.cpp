@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "infer/text_format.h"
+#include "vit/core/json_text.h"
+#include "vit/core/text.h"
 #include "vit/io/atomic_file.h"
 #include "vit/io/hdf5.h"
 
@@ -19,7 +21,7 @@ int64_t table_path_width(std::span<const InputFile> inputs) {
   constexpr int64_t kLeast = 4;  // the heading
   constexpr int64_t kMost = 60;
   int64_t width = kLeast;
-  for (const InputFile& input : inputs) width = std::max(width, display_width(input.path));
+  for (const InputFile& input : inputs) width = std::max(width, display_width(printable(input.path)));
   return std::min(width, kMost);
 }
 
@@ -53,49 +55,49 @@ void ClassifyWriter::finish() {
 }
 
 void ClassifyWriter::write_table(const FileResult& result) {
-  std::string first = pad_right(one_line(result.path), options_.path_width);
+  std::string first = pad_right(printable(result.path), options_.path_width);
   if (!result.error.empty()) {
-    out_ << first << "  error: " << one_line(result.error) << '\n';
+    out_ << first << "  error: " << printable(result.error) << '\n';
     return;
   }
   int64_t rank = 0;
   for (const Prediction& p : result.predictions) {
     out_ << first << "  " << pad_left(std::to_string(++rank), kRankWidth) << "  "
-         << pad_left(percent(static_cast<double>(p.probability)), kProbabilityWidth) << "  " << one_line(p.label)
+         << pad_left(percent(static_cast<double>(p.probability)), kProbabilityWidth) << "  " << printable(p.label)
          << '\n';
     first.assign(static_cast<std::size_t>(options_.path_width), ' ');
   }
 }
 
 void ClassifyWriter::write_csv(const FileResult& result) {
-  out_ << csv_field(result.path);
+  out_ << csv_text(result.path);
   for (std::size_t k = 0; k < static_cast<std::size_t>(options_.top_k); ++k) {
     if (k < result.predictions.size()) {
       const Prediction& p = result.predictions[k];
-      out_ << ',' << csv_field(p.label) << ',' << p.index << ',' << shortest(p.probability);
+      out_ << ',' << csv_text(p.label) << ',' << p.index << ',' << shortest(p.probability);
     } else {
       out_ << ",,,";
     }
   }
-  out_ << ',' << csv_field(result.error) << '\n';
+  out_ << ',' << csv_text(result.error) << '\n';
 }
 
 void ClassifyWriter::write_jsonl(const FileResult& result) {
   nlohmann::ordered_json line;
-  line["path"] = result.path;
+  line["path"] = printable(result.path);
   if (!result.error.empty()) {
-    line["error"] = result.error;
+    line["error"] = printable(result.error);
   } else {
     line["top"] = nlohmann::ordered_json::array();
     for (const Prediction& p : result.predictions)
-      line["top"].push_back({{"label", p.label}, {"index", p.index}, {"probability", json_number(p.probability)}});
+      line["top"].push_back(
+          {{"label", printable(p.label)}, {"index", p.index}, {"probability", json_number(p.probability)}});
     if (options_.logits) {
       line["logits"] = nlohmann::ordered_json::array();
       for (float logit : result.logits) line["logits"].push_back(json_number(logit));
     }
   }
-  // A path need not be UTF-8; JSON must be.
-  out_ << line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  out_ << json_text(line) << '\n';
 }
 
 void EmbeddingsFile::add(const FileResult& result) {

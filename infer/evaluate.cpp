@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "infer/classify_files.h"
+#include "vit/core/json_text.h"
 #include "vit/kernels/softmax_loss.h"
 
 namespace vit {
@@ -42,7 +43,7 @@ std::string geometry_text(const PreprocessConfig& config) {
   nlohmann::json json = to_json(config);
   json.erase("mean");
   json.erase("std");
-  return json.dump();
+  return json_text(json);
 }
 
 std::string joined(const std::vector<std::string>& words) {

@@ -2,8 +2,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include "infer/text_format.h"
-#include "vit/core/error.h"
+#include "vit/core/text.h"
 
 namespace vit {
 namespace {
@@ -14,7 +13,7 @@ constexpr double kFontHeight = 22;  // pixels of a capital letter at scale 1
 /// One '?' for each code point outside ASCII.
 std::string ascii(const std::string& text) {
   std::string plain;
-  for (char c : one_line(text)) {
+  for (char c : printable(text)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x80) plain += c;
     if (byte >= 0xC0) plain += '?';

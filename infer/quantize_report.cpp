@@ -1,6 +1,7 @@
 // What quantisation did, as text and JSON.
 #include "infer/quantize.h"
 #include "infer/text_format.h"
+#include "vit/core/text.h"
 
 namespace vit {
 namespace {
@@ -45,7 +46,7 @@ Json quantize_json(const QuantizeResult& r, const QuantizeOptions& options) {
   for (const Sensitivity& s : r.sensitivity)
     sensitivity.push_back({{"weight", s.weight}, {"logits", json_of(s.error)}});
   return {{"calibration",
-           {{"data", options.data_name},
+           {{"data", printable(options.data_name)},
             {"split", r.calibration_split},
             {"images", r.calibration_images},
             {"seed", options.seed}}},

@@ -6,6 +6,8 @@
 #include "infer/confusion_picture.h"
 #include "infer/report_html.h"
 #include "infer/text_format.h"
+#include "vit/core/json_text.h"
+#include "vit/core/text.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit {
@@ -20,8 +22,8 @@ const std::string& name_of(const Evaluation& evaluation, int64_t index) {
 std::string totals(const Evaluation& e, const ReportContext& context) {
   const auto line = [](const char* what, const std::string& value) { return pad_right(what, 13) + value + "\n"; };
   std::string text;
-  text += line("model", one_line(context.model));
-  text += line("data", one_line(context.data) + ", split " + e.split);
+  text += line("model", printable(context.model));
+  text += line("data", printable(context.data) + ", split " + e.split);
   text += line("images", std::to_string(e.images) +
                              (e.unreadable.empty() ? "" : concat(" (", e.unreadable.size(), " more unreadable)")));
   text += line("top-1", concat(percent(e.top1), "  (", e.scores.correct, " of ", e.images, ")"));
@@ -37,7 +39,7 @@ std::string totals(const Evaluation& e, const ReportContext& context) {
 std::string class_table(const Evaluation& e) {
   constexpr int64_t kWidest = 40;
   int64_t width = 5;
-  for (const std::string& name : e.class_names) width = std::max(width, display_width(name));
+  for (const std::string& name : e.class_names) width = std::max(width, display_width(printable(name)));
   width = std::min(width, kWidest);
   constexpr int64_t kColumn = 10;
   std::string text = pad_right("class", width);
@@ -45,7 +47,7 @@ std::string class_table(const Evaluation& e) {
   text += '\n';
   for (std::size_t c = 0; c < e.scores.classes.size(); ++c) {
     const ClassScore& s = e.scores.classes[c];
-    text += pad_right(one_line(e.class_names[c]), width);
+    text += pad_right(printable(e.class_names[c]), width);
     text += pad_left(std::to_string(s.images), kColumn) + pad_left(std::to_string(s.correct), kColumn);
     for (double rate : {s.precision, s.recall, s.f1}) text += pad_left(percent(rate), kColumn);
     text += '\n';
@@ -54,8 +56,8 @@ std::string class_table(const Evaluation& e) {
 }
 
 Json class_json(const std::string& label, const ClassScore& s) {
-  return {{"label", label},           {"images", s.images}, {"correct", s.correct},
-          {"precision", s.precision}, {"recall", s.recall}, {"f1", s.f1}};
+  return {{"label", printable(label)}, {"images", s.images}, {"correct", s.correct},
+          {"precision", s.precision},  {"recall", s.recall}, {"f1", s.f1}};
 }
 
 Json confusion_json(const Evaluation& e) {
@@ -88,23 +90,23 @@ std::string report_text(const Evaluation& evaluation, const ReportContext& conte
   const std::vector<Confusion> confused = top_confusions(evaluation, 10);
   if (!confused.empty()) text += "\nmost frequent confusions\n";
   for (const Confusion& pair : confused)
-    text += concat(pad_left(std::to_string(pair.images), 6), "  ", one_line(name_of(evaluation, pair.label)),
-                   " taken for ", one_line(name_of(evaluation, pair.predicted)), "\n");
+    text += concat(pad_left(std::to_string(pair.images), 6), "  ", printable(name_of(evaluation, pair.label)),
+                   " taken for ", printable(name_of(evaluation, pair.predicted)), "\n");
   if (!evaluation.unreadable.empty()) text += concat("\nunreadable: ", evaluation.unreadable.size(), "\n");
   for (const UnreadableImage& bad : evaluation.unreadable)
-    text += concat("  ", one_line(bad.path), ": ", one_line(bad.error), "\n");
+    text += concat("  ", printable(bad.path), ": ", printable(bad.error), "\n");
   return text;
 }
 
 nlohmann::ordered_json report_json(const Evaluation& e, const ReportContext& context) {
   Json json;
-  json["model"] = context.model;
-  json["data"] = context.data;
+  json["model"] = printable(context.model);
+  json["data"] = printable(context.data);
   json["split"] = e.split;
   json["images"] = e.images;
   json["unreadable"] = Json::array();
   for (const UnreadableImage& bad : e.unreadable)
-    json["unreadable"].push_back({{"path", bad.path}, {"error", bad.error}});
+    json["unreadable"].push_back({{"path", printable(bad.path)}, {"error", printable(bad.error)}});
   json["top1"] = e.top1;
   json["top5"] = e.top5;
   json["loss"] = e.loss;
@@ -119,7 +121,7 @@ nlohmann::ordered_json report_json(const Evaluation& e, const ReportContext& con
 }
 
 std::string report_json_text(const Evaluation& evaluation, const ReportContext& context) {
-  return report_json(evaluation, context).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(report_json(evaluation, context), 1) + "\n";
 }
 
 std::string classes_csv(const Evaluation& evaluation) {
@@ -128,7 +130,7 @@ std::string classes_csv(const Evaluation& evaluation) {
   out << "label,images,predicted,correct,precision,recall,f1\n";
   for (std::size_t c = 0; c < evaluation.scores.classes.size(); ++c) {
     const ClassScore& s = evaluation.scores.classes[c];
-    out << csv_field(evaluation.class_names[c]) << ',' << s.images << ',' << s.predicted << ',' << s.correct << ','
+    out << csv_text(evaluation.class_names[c]) << ',' << s.images << ',' << s.predicted << ',' << s.correct << ','
         << s.precision << ',' << s.recall << ',' << s.f1 << '\n';
   }
   return out.str();
@@ -138,8 +140,8 @@ std::string predictions_csv(const Evaluation& evaluation) {
   std::ostringstream out;
   out << "index,path,label,predicted,probability,rank,correct\n";
   for (const ImageAnswer& a : evaluation.answers)
-    out << a.index << ',' << csv_field(a.path) << ',' << csv_field(name_of(evaluation, a.label)) << ','
-        << csv_field(name_of(evaluation, a.predicted)) << ',' << shortest(a.probability) << ',' << a.rank + 1 << ','
+    out << a.index << ',' << csv_text(a.path) << ',' << csv_text(name_of(evaluation, a.label)) << ','
+        << csv_text(name_of(evaluation, a.predicted)) << ',' << shortest(a.probability) << ',' << a.rank + 1 << ','
         << (a.predicted == a.label ? 1 : 0) << '\n';
   return out.str();
 }
@@ -147,11 +149,11 @@ std::string predictions_csv(const Evaluation& evaluation) {
 std::string confusion_csv(const Evaluation& evaluation) {
   std::ostringstream out;
   out << "true\\predicted";
-  for (const std::string& name : evaluation.class_names) out << ',' << csv_field(name);
+  for (const std::string& name : evaluation.class_names) out << ',' << csv_text(name);
   out << '\n';
   const std::size_t classes = evaluation.class_names.size();
   for (std::size_t i = 0; i < evaluation.scores.confusion.size(); ++i) {
-    if (i % classes == 0) out << csv_field(evaluation.class_names[i / classes]);
+    if (i % classes == 0) out << csv_text(evaluation.class_names[i / classes]);
     out << ',' << evaluation.scores.confusion[i] << ((i + 1) % classes == 0 ? "\n" : "");
   }
   return out.str();

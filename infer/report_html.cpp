@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "infer/text_format.h"
+#include "vit/core/text.h"
 
 namespace vit {
 namespace {
@@ -35,7 +36,7 @@ std::string class_rows(const Evaluation& e) {
   std::string rows;
   for (std::size_t c = 0; c < e.scores.classes.size(); ++c) {
     const ClassScore& s = e.scores.classes[c];
-    rows += concat("<tr><td>", html_escape(e.class_names[c]), "</td><td>", s.images, "</td><td>", s.correct, "</td>",
+    rows += concat("<tr><td>", html_text(e.class_names[c]), "</td><td>", s.images, "</td><td>", s.correct, "</td>",
                    bar_cell(s.precision), bar_cell(s.recall), bar_cell(s.f1), "</tr>\n");
   }
   return rows;
@@ -44,8 +45,8 @@ std::string class_rows(const Evaluation& e) {
 std::string confusion_rows(const Evaluation& e) {
   std::string rows;
   for (const Confusion& pair : top_confusions(e, 10))
-    rows += concat("<tr><td>", html_escape(e.class_names[static_cast<std::size_t>(pair.label)]), "</td><td>",
-                   html_escape(e.class_names[static_cast<std::size_t>(pair.predicted)]), "</td><td>", pair.images,
+    rows += concat("<tr><td>", html_text(e.class_names[static_cast<std::size_t>(pair.label)]), "</td><td>",
+                   html_text(e.class_names[static_cast<std::size_t>(pair.predicted)]), "</td><td>", pair.images,
                    "</td></tr>\n");
   return rows;
 }
@@ -54,7 +55,7 @@ std::string unreadable_section(const Evaluation& e) {
   if (e.unreadable.empty()) return {};
   std::string text = concat("<h2>Unreadable pictures: ", e.unreadable.size(), "</h2>\n<ul>\n");
   for (const UnreadableImage& bad : e.unreadable)
-    text += concat("<li>", html_escape(bad.path), ": ", html_escape(bad.error), "</li>\n");
+    text += concat("<li>", html_text(bad.path), ": ", html_text(bad.error), "</li>\n");
   return text + "</ul>\n";
 }
 
@@ -100,13 +101,15 @@ std::string html_escape(std::string_view text) {
   return safe;
 }
 
+std::string html_text(std::string_view bytes) { return html_escape(printable(bytes)); }
+
 std::string report_html(const Evaluation& evaluation, const ReportContext& context, std::string_view confusion_png) {
   const Evaluation& e = evaluation;
   std::string page = concat("<!doctype html>\n<html lang=en><meta charset=utf-8>\n",
                             "<meta name=viewport content=\"width=device-width\">\n<title>Evaluation of ",
-                            html_escape(context.model), "</title>\n<style>", kStyle, "</style>\n<h1>Evaluation</h1>\n");
-  page += concat("<p class=from>", html_escape(context.model), " on ", html_escape(context.data), ", split ",
-                 html_escape(e.split), "</p>\n<div class=cards>\n");
+                            html_text(context.model), "</title>\n<style>", kStyle, "</style>\n<h1>Evaluation</h1>\n");
+  page += concat("<p class=from>", html_text(context.model), " on ", html_text(context.data), ", split ",
+                 html_text(e.split), "</p>\n<div class=cards>\n");
   page += card(percent(e.top1), concat("top-1, ", e.scores.correct, " of ", e.images));
   page += card(percent(e.top5), "top-5");
   page += card(fixed(e.loss, 4), "loss");

@@ -15,5 +15,7 @@ std::string report_html(const Evaluation& evaluation, const ReportContext& conte
 std::string base64(std::string_view bytes);
 /// &, <, >, " and ' as entities.
 std::string html_escape(std::string_view text);
+/// The same of bytes that may be anything: html_escape of printable().
+std::string html_text(std::string_view bytes);
 
 }  // namespace vit

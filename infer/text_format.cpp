@@ -1,4 +1,5 @@
 #include "infer/text_format.h"
+#include "vit/core/text.h"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,8 @@ std::string csv_field(std::string_view text) {
   }
   return quoted + '"';
 }
+
+std::string csv_text(std::string_view bytes) { return csv_field(printable(bytes)); }
 
 std::string shortest(float value) {
   std::array<char, 32> digits{};
@@ -52,13 +55,6 @@ std::string pad_right(std::string_view text, int64_t width) {
 std::string pad_left(std::string_view text, int64_t width) {
   const int64_t blanks = std::max<int64_t>(0, width - display_width(text));
   return std::string(static_cast<std::size_t>(blanks), ' ') + std::string(text);
-}
-
-std::string one_line(std::string_view text) {
-  std::string line(text);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  return line;
 }
 
 }  // namespace vit

@@ -9,6 +9,8 @@ namespace vit {
 
 /// A field of a CSV file, quoted as RFC 4180 says when it holds a comma, a quote or a line break.
 std::string csv_field(std::string_view text);
+/// The same of bytes that may be anything: csv_field of printable().
+std::string csv_text(std::string_view bytes);
 
 /// The shortest text that reads back as the same float.
 std::string shortest(float value);
@@ -27,8 +29,5 @@ int64_t display_width(std::string_view text);
 /// Filled up with blanks to `width` columns.
 std::string pad_right(std::string_view text, int64_t width);
 std::string pad_left(std::string_view text, int64_t width);
-
-/// Line breaks and other control characters as '?', for text that must stay on its line.
-std::string one_line(std::string_view text);
 
 }  // namespace vit

@@ -6,6 +6,7 @@
 
 #include "vit/core/error.h"
 #include "vit/core/json_fields.h"
+#include "vit/core/json_text.h"
 
 namespace vit {
 namespace {
@@ -47,7 +48,7 @@ nlohmann::json channels_to_json(const std::array<float, 3>& values) {
 
 std::array<float, 3> channels_from_json(const JsonFields& fields, const char* name) {
   const nlohmann::json& json = fields.field(name);
-  if (!json.is_array() || json.size() != 3) fields.reject("field '", name, "' needs 3 numbers, has ", json.dump());
+  if (!json.is_array() || json.size() != 3) fields.reject("field '", name, "' needs 3 numbers, has ", json_text(json));
   return {fields.to_float(json[0], name), fields.to_float(json[1], name), fields.to_float(json[2], name)};
 }
 

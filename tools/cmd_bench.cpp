@@ -8,6 +8,7 @@
 #include "train/bench_training.h"
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
 
@@ -32,7 +33,7 @@ struct BenchArgs {
 
 void print_result(const BenchResult& r, const BenchContext& c) {
   const auto line = [](const char* name, const std::string& text) { std::cout << pad_right(name, 12) << text << '\n'; };
-  line("model", concat(c.model, c.train ? ", training step" : ", inference"));
+  line("model", concat(printable(c.model), c.train ? ", training step" : ", inference"));
   line("run", concat("batch ", c.batch, ", ", dtype_name(c.dtype), ", ", c.threads,
                      c.threads == 1 ? " thread, " : " threads, ", isa_name(active_isa())));
   line("throughput", concat(fixed(r.images_per_second, 1), " images/s"));
@@ -109,7 +110,7 @@ int run_bench(const BenchArgs& args) {
   context.peak_gflops = peak_gflops_of_all_threads(context.dtype);
   print_result(result, context);
   if (args.options.profile) std::cout << '\n' << profile_text(result, context);
-  if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context)) + "\n");
+  if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context), 2) + "\n");
   return kDone;
 }
 

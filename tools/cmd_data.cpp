@@ -10,6 +10,7 @@
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 
 namespace vit::tools {
 namespace {
@@ -35,7 +36,7 @@ int run_import(const ImportArgs& args) {
   options.progress = [&progress](int64_t done, int64_t total) { progress.update(done, total); };
   const ImportSummary summary = import_dataset(args.source, args.out, options);
   progress.finish();
-  std::cout << args.out << '\n' << class_summary(summary.class_names) << '\n';
+  std::cout << printable(args.out) << '\n' << class_summary(summary.class_names) << '\n';
   for (const auto& split : summary.splits)
     std::cout << pad_right(split.name, 8) << pad_left(std::to_string(split.images), 9) << " images  checksum "
               << split.checksum << '\n';
@@ -112,8 +113,8 @@ nlohmann::ordered_json info_json(const std::string& path, const Dataset& dataset
                       {"images_per_class", info.per_class},
                       {"checksum", dataset.checksum(name)}});
   }
-  return {{"path", path},
-          {"class_names", dataset.class_names()},
+  return {{"path", printable(path)},
+          {"class_names", printable(dataset.class_names())},
           {"image_size", dataset.image_size()},
           {"preprocess", dataset.preprocess()},
           {"splits", splits}};
@@ -122,7 +123,7 @@ nlohmann::ordered_json info_json(const std::string& path, const Dataset& dataset
 void print_info(const std::string& path, const Dataset& dataset) {
   std::vector<SplitInfo> splits;
   for (const std::string& name : dataset.split_names()) splits.push_back(describe_split(dataset, name));
-  std::cout << path << '\n' << "pictures  ";
+  std::cout << printable(path) << '\n' << "pictures  ";
   if (dataset.image_size() > 0)
     std::cout << dataset.image_size() << " x " << dataset.image_size() << " pixels\n";
   else
@@ -132,7 +133,7 @@ void print_info(const std::string& path, const Dataset& dataset) {
   for (const SplitInfo& split : splits) std::cout << pad_left(split.name, kColumn);
   std::cout << '\n';
   for (size_t c = 0; c < dataset.class_names().size(); ++c) {
-    std::cout << pad_right(one_line(dataset.class_names()[c]), 24);
+    std::cout << pad_right(printable(dataset.class_names()[c]), 24);
     for (const SplitInfo& split : splits) std::cout << pad_left(std::to_string(split.per_class[c]), kColumn);
     std::cout << '\n';
   }
@@ -149,7 +150,7 @@ struct InfoArgs {
 int run_info(const InfoArgs& args) {
   const auto dataset = open_dataset(args.path);
   if (args.json)
-    std::cout << json_text(info_json(args.path, *dataset)) << '\n';
+    std::cout << json_text(info_json(args.path, *dataset), 2) << '\n';
   else
     print_info(args.path, *dataset);
   return kDone;
@@ -170,8 +171,8 @@ struct GridArgs {
 
 int run_grid(const GridArgs& args) {
   const TileGridSummary summary = cut_tile_grid(args.picture, args.out, args.options);
-  std::cout << args.out << ": " << summary.classes << " classes, " << summary.train << " train and " << summary.test
-            << " test pictures\n";
+  std::cout << printable(args.out) << ": " << summary.classes << " classes, " << summary.train << " train and "
+            << summary.test << " test pictures\n";
   return kDone;
 }
 

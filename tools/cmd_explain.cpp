@@ -67,9 +67,9 @@ int run_explain(const ExplainArgs& args) {
     const Explanation explanation = explain(classifier, image, args.method);
     const std::filesystem::path path = std::filesystem::path(args.output) / names[i];
     save_attention(path, explanation);
-    std::cout << path.string() << "  " << input.path;
+    std::cout << printable(path.string()) << "  " << printable(input.path);
     if (!explanation.predictions.empty())
-      std::cout << "  " << one_line(explanation.predictions.front().label) << ' '
+      std::cout << "  " << printable(explanation.predictions.front().label) << ' '
                 << percent(static_cast<double>(explanation.predictions.front().probability));
     std::cout << '\n';
   }

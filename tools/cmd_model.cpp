@@ -5,6 +5,7 @@
 #include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/report.h"
+#include "vit/core/json_text.h"
 #include "vit/io/atomic_file.h"
 #include "vit/model/flops.h"
 #include "vit/model/model_file.h"
@@ -18,10 +19,10 @@ struct InfoArgs {
 };
 
 nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
-  return {{"path", path},
+  return {{"path", printable(path)},
           {"config", to_json(model.config)},
           {"preprocess", model.preprocess},
-          {"class_names", model.class_names},
+          {"class_names", printable(model.class_names)},
           {"training", model.training},
           {"quantization", model.quantization.empty() ? nlohmann::json() : to_json(model.quantization)},
           {"parameters", model.layout.parameter_count()},
@@ -31,26 +32,26 @@ nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
 void print_info(const std::string& path, const Model& model) {
   const ModelConfig& c = model.config;
   const auto line = [](const char* name, const std::string& text) { std::cout << pad_right(name, 13) << text << '\n'; };
-  line("file", path);
-  line("model", c.name);
+  line("file", printable(path));
+  line("model", printable(c.name));
   line("picture",
        concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens(), " tokens"));
   line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
   line("parameters", std::to_string(model.layout.parameter_count()));
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
   line("classes", model.class_names.empty() ? concat(c.classes, " without names") : class_summary(model.class_names));
-  line("preprocess", model.preprocess.dump());
-  if (!model.training.is_null()) line("training", model.training.dump());
+  line("preprocess", json_text(model.preprocess));
+  if (!model.training.is_null()) line("training", json_text(model.training));
   if (model.quantization.empty()) return;
   line("int8", concat(model.quantization.input_scales.size(), " of ", quantizable_weights(model.layout).size(),
                       " matrices of the blocks"));
-  if (!model.quantization.record.is_null()) line("quantized", model.quantization.record.dump());
+  if (!model.quantization.record.is_null()) line("quantized", json_text(model.quantization.record));
 }
 
 int run_info(const InfoArgs& args) {
   const Model model = load_model(args.path);
   if (args.json)
-    std::cout << json_text(info_json(args.path, model)) << '\n';
+    std::cout << json_text(info_json(args.path, model), 2) << '\n';
   else
     print_info(args.path, model);
   return kDone;
@@ -80,7 +81,7 @@ int run_init(const InitArgs& args) {
   preprocess.size = preprocess.resize_size = config.image_size;
   model.preprocess = to_json(preprocess);
   save_model(args.out, model);
-  std::cout << args.out << ": " << args.preset << " with " << model.layout.parameter_count()
+  std::cout << printable(args.out) << ": " << args.preset << " with " << model.layout.parameter_count()
             << " untrained parameters\n";
   return kDone;
 }

@@ -7,6 +7,7 @@
 #include "tools/commands.h"
 #include "tools/progress.h"
 #include "tools/report.h"
+#include "vit/core/json_text.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit::tools {
@@ -38,13 +39,13 @@ int run_quantize(const QuantizeArgs& args) {
   const QuantizeResult result = quantize(load_model(args.model), *data, options);
   progress.finish();
   save_model(args.out, result.model);
-  std::cout << pad_right("model", 12) << args.model << ", " << size_text(args.model) << '\n'
-            << pad_right("int8 model", 12) << args.out << ", " << size_text(args.out) << '\n'
+  std::cout << pad_right("model", 12) << printable(args.model) << ", " << size_text(args.model) << '\n'
+            << pad_right("int8 model", 12) << printable(args.out) << ", " << size_text(args.out) << '\n'
             << quantize_text(result);
   if (args.json.empty()) return kDone;
-  nlohmann::ordered_json json = {{"model", args.model}, {"out", args.out}};
+  nlohmann::ordered_json json = {{"model", printable(args.model)}, {"out", printable(args.out)}};
   json.update(quantize_json(result, options));
-  write_file_atomically(args.json, json_text(json) + "\n");
+  write_file_atomically(args.json, json_text(json, 2) + "\n");
   return kDone;
 }
 

@@ -63,12 +63,13 @@ void print_end(const TrainSummary& summary, const TrainArgs& args) {
   if (summary.nonfinite_steps > 0)
     std::cout << summary.nonfinite_steps << " steps were skipped: their loss or gradients were not finite\n";
   if (summary.stopped) {
-    std::cout << "stopped by a signal after " << summary.steps << " steps; all is saved in " << args.out
-              << "/last.h5, go on with: vit train " << args.data << " --out " << args.out << " --resume\n";
+    std::cout << "stopped by a signal after " << summary.steps << " steps; all is saved in " << printable(args.out)
+              << "/last.h5, go on with: vit train " << printable(args.data) << " --out " << printable(args.out)
+              << " --resume\n";
     return;
   }
   if (summary.stopped_early) std::cout << "stopped early: no better epoch since epoch " << summary.best_epoch << '\n';
-  std::cout << "best epoch " << summary.best_epoch << ": " << args.out << "/best.h5\n";
+  std::cout << "best epoch " << summary.best_epoch << ": " << printable(args.out) << "/best.h5\n";
 }
 
 int run_train(const TrainArgs& args) {

@@ -11,7 +11,7 @@ std::string class_summary(const std::vector<std::string>& names) {
   std::string text = std::to_string(names.size()) + (names.size() == 1 ? " class: " : " classes: ");
   for (size_t i = 0; i < names.size(); ++i) {
     if (text.size() > kLine) return text + ", ...";
-    text += (i > 0 ? ", " : "") + one_line(names[i]);
+    text += (i > 0 ? ", " : "") + printable(names[i]);
   }
   return text;
 }

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "infer/text_format.h"
 #include "tools/commands.h"
+#include "vit/core/text.h"
 
 namespace vit::tools {
 
@@ -20,16 +20,10 @@ template <class Items>
 int report_unreadable(const Items& items) {
   if (items.empty()) return kDone;
   for (const auto& item : items)
-    std::cerr << "vit: unreadable: " << one_line(unreadable_text(item.path, item.error)) << '\n';
+    std::cerr << "vit: unreadable: " << printable(unreadable_text(item.path, item.error)) << '\n';
   std::cerr << "vit: " << items.size() << (items.size() == 1 ? " input" : " inputs")
             << " could not be read and had no part in the result\n";
   return kSomeUnreadable;
-}
-
-/// JSON for people and programs; bytes that are not UTF-8 (file names) are replaced, not an error.
-template <class Json>
-std::string json_text(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
 /// "12 classes: cat, dog, ..." with as many names as fit a line.

@@ -5,6 +5,7 @@
 #include "tools/args.h"
 #include "train/config.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 #include "vit/model/config.h"
 
 namespace vit::tools {
@@ -77,9 +78,9 @@ constexpr auto kFields = std::to_array<Field>({
 
 std::string value_text(const json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array()) return value.dump();
+  if (!value.is_array()) return json_text(value);
   std::string text;
-  for (const json& item : value) text += (text.empty() ? "" : " ") + item.dump();
+  for (const json& item : value) text += (text.empty() ? "" : " ") + json_text(item);
   return text;
 }
 

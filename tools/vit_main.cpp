@@ -14,6 +14,7 @@
 #include "vit/core/error.h"
 #include "vit/core/log.h"
 #include "vit/core/parallel.h"
+#include "vit/core/text.h"
 #include "vit/version.h"
 
 #if defined(__GLIBC__)
@@ -35,12 +36,12 @@ void print_log() {
   auto logger = std::make_shared<spdlog::logger>("vit", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("vit: %l: %v");
   set_log_sink([logger](LogLevel level, std::string_view text) {
-    logger->log(level == LogLevel::warning ? spdlog::level::warn : spdlog::level::info, text);
+    logger->log(level == LogLevel::warning ? spdlog::level::warn : spdlog::level::info, printable(text));
   });
 }
 
 int report_error(const std::string& text, int exit_code) {
-  std::cerr << "vit: error: " << text << '\n';
+  std::cerr << "vit: error: " << printable(text) << '\n';
   return exit_code;
 }
 

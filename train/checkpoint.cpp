@@ -5,6 +5,7 @@
 
 #include "train/record_fields.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 #include "vit/io/atomic_file.h"
 #include "vit/io/hdf5.h"
 
@@ -99,7 +100,7 @@ void write_history_rows(h5::File& file, const std::vector<HistoryRow>& rows) {
   if (rows.empty()) return;
   std::vector<std::string> texts;
   texts.reserve(rows.size());
-  for (const HistoryRow& row : rows) texts.push_back(to_json(row).dump());
+  for (const HistoryRow& row : rows) texts.push_back(json_text(to_json(row)));
   file.write_texts(kHistory, texts);
 }
 
@@ -121,7 +122,7 @@ void check_config(const Model& model, const TrainConfig& config, const std::stri
 
 std::string first_difference(const json& wanted, const json& has) {
   if (!wanted.is_object() || !has.is_object()) {
-    return wanted == has ? std::string() : concat(": needs ", wanted.dump(), ", has ", has.dump());
+    return wanted == has ? std::string() : concat(": needs ", json_text(wanted), ", has ", json_text(has));
   }
   const auto inside = [](const std::string& key, const std::string& rest) {
     return rest.front() == ':' ? key + rest : key + "." + rest;
@@ -146,7 +147,7 @@ void save_checkpoint(const std::filesystem::path& path, const TrainState& state)
     if (state.raw.size() > 0) write_block(file, "/raw", layout, state.raw);
     write_block(file, "/optimizer/m", layout, state.optimizer.m);
     write_block(file, "/optimizer/v", layout, state.optimizer.v);
-    file.write_text(kCounters, counters_json(state).dump());
+    file.write_text(kCounters, json_text(counters_json(state)));
     write_history_rows(file, state.counters.history);
     file.close();
   });

@@ -5,6 +5,7 @@
 
 #include "vit/core/error.h"
 #include "vit/core/json_fields.h"
+#include "vit/core/json_text.h"
 
 namespace vit {
 namespace {
@@ -54,7 +55,7 @@ struct Field {
   std::string_view where;
 
   [[noreturn]] void reject(std::string_view needs, const json& has) const {
-    fail(ErrorKind::data, "[train_config] ", name, ": needs ", needs, ", has ", has.dump(), " (", where, ")");
+    fail(ErrorKind::data, "[train_config] ", name, ": needs ", needs, ", has ", json_text(has), " (", where, ")");
   }
 };
 

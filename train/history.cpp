@@ -7,6 +7,7 @@
 #include "train/record_fields.h"
 #include "vit/core/error.h"
 #include "vit/core/json_fields.h"
+#include "vit/core/json_text.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit {
@@ -72,7 +73,7 @@ void write_history(const std::filesystem::path& run, const std::vector<HistoryRo
   std::string lines;
   for (const HistoryRow& row : rows) {
     csv += csv_line(row);
-    lines += ordered_columns(row).dump() + '\n';
+    lines += json_text(ordered_columns(row)) + '\n';
   }
   write_file_atomically(run / "history.csv", csv);
   write_file_atomically(run / "history.jsonl", lines);

@@ -5,6 +5,7 @@
 
 #include "train/record_fields.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 
 namespace vit {
 namespace {
@@ -93,8 +94,8 @@ void check_init(const Model& init, const ModelConfig& model) {
   const nlohmann::json has = to_json(same);
   for (const auto& [key, value] : wanted.items()) {
     if (has.at(key) != value) {
-      fail(ErrorKind::data, "[train] the model to start from does not fit: ", key, " is ", has.at(key).dump(),
-           ", needs ", value.dump(), " (", model.name, ")");
+      fail(ErrorKind::data, "[train] the model to start from does not fit: ", key, " is ", json_text(has.at(key)),
+           ", needs ", json_text(value), " (", model.name, ")");
     }
   }
 }

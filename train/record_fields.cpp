@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 
 namespace vit {
 
@@ -21,7 +22,7 @@ const json& RecordFields::at(const char* name) const {
 }
 
 void RecordFields::reject(const char* name, std::string_view needs) const {
-  fail(ErrorKind::data, "[", what_, "] ", name, ": needs ", needs, ", has ", at(name).dump(), " (", where_, ")");
+  fail(ErrorKind::data, "[", what_, "] ", name, ": needs ", needs, ", has ", json_text(at(name)), " (", where_, ")");
 }
 
 int64_t RecordFields::count(const char* name) const {

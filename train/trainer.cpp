@@ -16,6 +16,8 @@
 #include "train/train_step.h"
 #include "train/validation.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
+#include "vit/core/text.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit {
@@ -121,10 +123,10 @@ void Run::begin(const Dataset& data, const Model* init) {
   state_.model.training = {{"recipe", config_.recipe},
                            {"config", to_json(config_)},
                            {"data", data_record(data)},
-                           {"source", options_.source},
+                           {"source", printable(options_.source)},
                            {"vit_version", options_.version}};
   record(nullptr);
-  write_file_atomically(folder_.config(), to_json(config_).dump(2) + "\n");
+  write_file_atomically(folder_.config(), json_text(to_json(config_), 2) + "\n");
   save_checkpoint(folder_.last(), state_);  // a run that is killed in its first epoch can be resumed too
 }
 
@@ -142,7 +144,7 @@ void Run::resume(const Dataset& data) {
   }
   optimizer_ = std::make_unique<Optimizer>(state_.model.layout, optimizer_options(config_));
   write_history(folder_.path, state_.counters.history);
-  write_file_atomically(folder_.config(), to_json(config_).dump(2) + "\n");
+  write_file_atomically(folder_.config(), json_text(to_json(config_), 2) + "\n");
 }
 
 TrainSummary Run::execute() {

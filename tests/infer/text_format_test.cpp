@@ -36,7 +36,10 @@ TEST(Padding, CountsCodePoints) {
   EXPECT_EQ(pad_left("abcdef", 4), "abcdef");
 }
 
-TEST(OneLine, LeavesNoControlCharacter) { EXPECT_EQ(one_line("a\nb\x1b[31m\tc"), "a?b?[31m?c"); }
+TEST(CsvText, IsOneLineOfUtf8) {
+  EXPECT_EQ(csv_text("a\nb\x1b[31m,\tc"), "\"a\\x0Ab\\x1B[31m,\\x09c\"");
+  EXPECT_EQ(csv_text("caf\xe9"), "caf\\xE9");
+}
 
 }  // namespace
 }  // namespace vit

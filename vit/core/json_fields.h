@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 
 namespace vit {
 
@@ -44,24 +45,24 @@ class JsonFields {
     return json_[name];
   }
   std::string text(const char* name) const {
-    if (!field(name).is_string()) reject("field '", name, "' needs a string, has ", field(name).dump());
+    if (!field(name).is_string()) reject("field '", name, "' needs a string, has ", json_text(field(name)));
     return field(name).get<std::string>();
   }
   int64_t integer(const char* name) const {
     const nlohmann::json& value = field(name);
     const bool too_large = value.is_number_unsigned() &&
                            value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-    if (!value.is_number_integer() || too_large) reject("field '", name, "' needs an integer, has ", value.dump());
+    if (!value.is_number_integer() || too_large) reject("field '", name, "' needs an integer, has ", json_text(value));
     return value.get<int64_t>();
   }
   bool flag(const char* name) const {
-    if (!field(name).is_boolean()) reject("field '", name, "' needs true or false, has ", field(name).dump());
+    if (!field(name).is_boolean()) reject("field '", name, "' needs true or false, has ", json_text(field(name)));
     return field(name).get<bool>();
   }
   float number(const char* name) const { return to_float(field(name), name); }
   float to_float(const nlohmann::json& value, const char* name) const {
     if (!value.is_number() || !(std::abs(value.get<double>()) <= double{std::numeric_limits<float>::max()})) {
-      reject("field '", name, "' needs a number, has ", value.dump());
+      reject("field '", name, "' needs a number, has ", json_text(value));
     }
     return static_cast<float>(value.get<double>());
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "vit/core/json_text.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
 #include "vit/kernels/quantize.h"
@@ -190,11 +191,11 @@ OpenModel open_model(const std::filesystem::path& path) {
 void write_model(h5::File& file, const Model& model) {
   file.write_attribute("/", "format", kFormat);
   file.write_attribute("/", "version", model.quantization.empty() ? kVersion : kQuantizedVersion);
-  file.write_text("/config", to_json(model.config).dump(2));
-  file.write_text("/preprocess", model.preprocess.dump(2));
-  file.write_text("/training", model.training.dump(2));
+  file.write_text("/config", json_text(to_json(model.config), 2));
+  file.write_text("/preprocess", json_text(model.preprocess, 2));
+  file.write_text("/training", json_text(model.training, 2));
   file.write_texts("/class_names", model.class_names);
-  if (!model.quantization.empty()) file.write_text("/quantization", to_json(model.quantization).dump(2));
+  if (!model.quantization.empty()) file.write_text("/quantization", json_text(to_json(model.quantization), 2));
   for (const Parameter& p : model.layout.all()) {
     if (model.quantization.contains(p.name))
       write_quantized(file, model, p);

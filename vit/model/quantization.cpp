@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "vit/core/json_fields.h"
+#include "vit/core/json_text.h"
 
 namespace vit {
 
@@ -43,7 +44,7 @@ Quantization quantization_from_json(const nlohmann::json& json, const ParameterL
       fields.reject("input_scales: '", item.key(), "' is no weight that can be int8");
     const float scale = fields.to_float(item.value(), item.key().c_str());
     if (!(std::isnormal(scale) && scale > 0))
-      fields.reject("input_scales: '", item.key(), "' needs a positive number, has ", item.value().dump());
+      fields.reject("input_scales: '", item.key(), "' needs a positive number, has ", json_text(item.value()));
     quantization.input_scales[item.key()] = scale;
   }
   return quantization;
