@@ -28,12 +28,9 @@ Row through_layer(const Row& row, TensorView<const float> attention, int64_t lay
 /// Where the pooled features come from: the class token, or all patches alike.
 Row pooling_row(const ModelConfig& config) {
   Row row(static_cast<std::size_t>(config.tokens()), 0.0);
-  if (config.pooling == Pooling::class_token) {
-    row.front() = 1;
-    return row;
-  }
-  const std::size_t first = config.class_token ? 1 : 0;
-  for (std::size_t t = first; t < row.size(); ++t) row[t] = 1.0 / static_cast<double>(config.patches());
+  const bool token_alone = config.pooling == Pooling::class_token;
+  const std::size_t first = !token_alone && config.class_token ? 1 : 0, end = token_alone ? 1 : row.size();
+  for (std::size_t t = first; t < end; ++t) row[t] = token_alone ? 1 : 1 / static_cast<double>(config.patches());
   return row;
 }
 
