@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "datasets/split_names.h"
+#include "vit/core/words.h"
 
 namespace vit {
 
 enum class ClassOrder { natural, plain };  // "10" after "9", or byte order
+template <>
+inline constexpr Word<ClassOrder> kWords<ClassOrder>[] = {{ClassOrder::natural, "natural"},
+                                                          {ClassOrder::plain, "plain"}};
 
 struct PictureFile {
   size_t path = 0;  // index into the list of paths

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vit/core/tensor_view.h"
+#include "vit/core/words.h"
 #include "vit/model/config.h"
 
 namespace vit {
@@ -13,6 +14,9 @@ enum class AttentionMethod {
   last_layer,  // what the pooled token reads in the last layer, mean over heads
   rollout,     // through all layers with half the weight on the residual: Abnar & Zuidema, arXiv:2005.00928
 };
+template <>
+inline constexpr Word<AttentionMethod> kWords<AttentionMethod>[] = {{AttentionMethod::last_layer, "attention"},
+                                                                    {AttentionMethod::rollout, "rollout"}};
 
 /// Shares of the patches, [grid, grid] row-major; they add up to 1 (all 0 when the class token read itself alone).
 struct AttentionMap {

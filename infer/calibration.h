@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "infer/engine.h"
+#include "vit/core/words.h"
 
 namespace vit {
 
@@ -58,6 +59,8 @@ enum class ClipRule {
   max,  // nothing is cut off: top / 127
   mse,  // the mean squared error of rounding and cutting off together is least
 };
+template <>
+inline constexpr Word<ClipRule> kWords<ClipRule>[] = {{ClipRule::mse, "mse"}, {ClipRule::max, "max"}};
 /// The scale of int8 inputs with this histogram; 1 when all of them were zero.
 float input_scale(const Histogram& histogram, ClipRule rule);
 

@@ -14,10 +14,14 @@
 
 #include "infer/classify_files.h"
 #include "infer/inputs.h"
+#include "vit/core/words.h"
 
 namespace vit {
 
 enum class OutputFormat { table, csv, jsonl };
+template <>
+inline constexpr Word<OutputFormat> kWords<OutputFormat>[] = {
+    {OutputFormat::table, "table"}, {OutputFormat::csv, "csv"}, {OutputFormat::jsonl, "jsonl"}};
 
 struct ClassifyOutputOptions {
   OutputFormat format = OutputFormat::table;

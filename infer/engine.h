@@ -8,12 +8,16 @@
 
 #include "vit/core/dtype.h"
 #include "vit/core/tensor_view.h"
+#include "vit/core/words.h"
 #include "vit/layers/context.h"
 #include "vit/model/model_file.h"
 
 namespace vit {
 
 enum class EngineMode { automatic, throughput, latency };
+template <>
+inline constexpr Word<EngineMode> kWords<EngineMode>[] = {
+    {EngineMode::automatic, "auto"}, {EngineMode::throughput, "throughput"}, {EngineMode::latency, "latency"}};
 
 struct EngineOptions {
   DType dtype = DType::f32;

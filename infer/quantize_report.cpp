@@ -51,7 +51,7 @@ Json quantize_json(const QuantizeResult& r, const QuantizeOptions& options) {
             {"images", r.calibration_images},
             {"seed", options.seed}}},
           {"method",
-           {{"clip", options.clip == ClipRule::mse ? "mse" : "max"},
+           {{"clip", word_of(options.clip)},
             {"migration", json_number(options.migration)},
             {"max_loss", options.max_loss}}},
           {"evaluation", {{"split", r.eval_split}, {"images", r.eval_images}}},

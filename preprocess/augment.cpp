@@ -4,45 +4,36 @@
 #include <cmath>
 
 #include "preprocess/warp.h"
-#include "vit/core/error.h"
+#include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
 
 namespace vit {
 namespace {
 
 constexpr std::string_view kTag = "augment";
-constexpr int64_t kMaxCropPadding = 1024;
+constexpr Range kCropPadding{0, 1024};
 
 /// A real-valued field of AugmentConfig, its name in JSON, and the values it may have.
 struct Field {
   const char* name;
   float AugmentConfig::*value;
-  float low, high;
+  Range range;
 };
 constexpr Field kFields[] = {
-    {"flip", &AugmentConfig::flip, 0, 1},
-    {"rotate", &AugmentConfig::rotate, 0, 180},
-    {"shift", &AugmentConfig::shift, 0, 1},
-    {"scale", &AugmentConfig::scale, 0, 0.99f},
-    {"shear", &AugmentConfig::shear, 0, 80},
-    {"elastic", &AugmentConfig::elastic, 0, 100},
-    {"elastic_sigma", &AugmentConfig::elastic_sigma, 0.25f, 100},
-    {"erase", &AugmentConfig::erase, 0, 1},
+    {"flip", &AugmentConfig::flip, kZeroToOne},
+    {"rotate", &AugmentConfig::rotate, {0, 180}},
+    {"shift", &AugmentConfig::shift, kZeroToOne},
+    {"scale", &AugmentConfig::scale, {0, 0.99f}},
+    {"shear", &AugmentConfig::shear, {0, 80}},
+    {"elastic", &AugmentConfig::elastic, {0, 100}},
+    {"elastic_sigma", &AugmentConfig::elastic_sigma, {0.25, 100}},
+    {"erase", &AugmentConfig::erase, kZeroToOne},
 };
 
-std::string faults_of(const AugmentConfig& config) {
-  std::string faults;
-  for (const Field& field : kFields) {
-    const float value = config.*field.value;
-    if (!(value >= field.low && value <= field.high)) {
-      faults +=
-          concat(faults.empty() ? "" : "; ", field.name, " must be ", field.low, " to ", field.high, ", is ", value);
-    }
-  }
-  if (config.crop_padding < 0 || config.crop_padding > kMaxCropPadding) {
-    faults +=
-        concat(faults.empty() ? "" : "; ", "crop_padding must be 0 to ", kMaxCropPadding, ", is ", config.crop_padding);
-  }
+Faults faults_of(const AugmentConfig& config) {
+  Faults faults;
+  for (const Field& field : kFields) faults.range(field.name, config.*field.value, field.range);
+  faults.range("crop_padding", config.crop_padding, kCropPadding);
   return faults;
 }
 
@@ -113,10 +104,7 @@ void erase_rectangle(Image& image, RandomStream& random) {
 
 }  // namespace
 
-void validate(const AugmentConfig& config) {
-  const std::string faults = faults_of(config);
-  if (!faults.empty()) fail(ErrorKind::usage, "[", kTag, "] ", faults);
-}
+void validate(const AugmentConfig& config) { faults_of(config).raise(ErrorKind::usage, kTag); }
 
 nlohmann::json to_json(const AugmentConfig& config) {
   nlohmann::json json = {{"crop_padding", config.crop_padding}};
@@ -124,7 +112,7 @@ nlohmann::json to_json(const AugmentConfig& config) {
   return json;
 }
 
-AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_view where) {
+AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_view where, ErrorKind out_of_range) {
   const JsonFields fields(json, kTag, where);
   std::vector<std::string_view> names = {"crop_padding"};
   AugmentConfig config;
@@ -134,8 +122,7 @@ AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_v
     if (fields.has(field.name)) config.*field.value = fields.number(field.name);
   }
   fields.allow_only(names);
-  const std::string faults = faults_of(config);
-  if (!faults.empty()) fields.reject(faults);
+  faults_of(config).raise(out_of_range, kTag, where);
   return config;
 }
 

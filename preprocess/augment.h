@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "preprocess/image.h"
+#include "vit/core/error.h"
 #include "vit/core/rng.h"
 
 namespace vit {
@@ -26,8 +27,10 @@ struct AugmentConfig {
 /// All faults in one Error (usage).
 void validate(const AugmentConfig& config);
 nlohmann::json to_json(const AugmentConfig& config);
-/// Absent fields are off. Throws Error (data) that names the field; `where` is the file.
-AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_view where);
+/// Absent fields are off. Throws Error (data) that names the field; `where` is the file. `out_of_range`: the kind where
+/// a value has the right type but cannot be.
+AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_view where,
+                                       ErrorKind out_of_range = ErrorKind::data);
 
 /// In this order: crop, flip, affine and elastic, erase. The affine matrix is that of torchvision's RandomAffine:
 /// about the centre, shear first, then scale and rotation, then shift. Affine and elastic share one bilinear lookup,

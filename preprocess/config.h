@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "vit/core/error.h"
+#include "vit/core/words.h"
+
 namespace vit {
 
 enum class ResizeRule {
@@ -13,6 +16,13 @@ enum class ResizeRule {
   shorter_side,  // the shorter side to resize_size, then the centre size x size
 };
 enum class Interpolation { bilinear, bicubic, area };
+
+template <>
+inline constexpr Word<ResizeRule> kWords<ResizeRule>[] = {{ResizeRule::shorter_side, "shorter_side"},
+                                                          {ResizeRule::squash, "squash"}};
+template <>
+inline constexpr Word<Interpolation> kWords<Interpolation>[] = {
+    {Interpolation::bilinear, "bilinear"}, {Interpolation::bicubic, "bicubic"}, {Interpolation::area, "area"}};
 
 struct PreprocessConfig {
   int64_t size = 224;         // side of the square that the model takes
@@ -28,7 +38,9 @@ struct PreprocessConfig {
 /// All faults in one Error (usage).
 void validate(const PreprocessConfig& config);
 nlohmann::json to_json(const PreprocessConfig& config);
-/// Throws Error (data) that names the field; `where` is the file.
-PreprocessConfig preprocess_config_from_json(const nlohmann::json& json, std::string_view where);
+/// Throws Error (data) that names the field; `where` is the file. `out_of_range`: the kind where a value has the right
+/// type but cannot be.
+PreprocessConfig preprocess_config_from_json(const nlohmann::json& json, std::string_view where,
+                                             ErrorKind out_of_range = ErrorKind::data);
 
 }  // namespace vit

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <span>
 
-#include "train/record_fields.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 #include "vit/core/json_text.h"
 #include "vit/io/atomic_file.h"
 #include "vit/io/hdf5.h"
@@ -63,19 +63,19 @@ json counters_json(const TrainState& state) {
           {"average", state.raw.size() > 0}};
 }
 
-RunCounters counters_from_json(const RecordFields& fields) {
+RunCounters counters_from_json(const JsonFields& fields) {
   RunCounters c;
   c.epoch = fields.count("epoch");
   c.step = fields.count("step");
   c.batches = fields.count("batches");
-  c.loss_sum = fields.number("loss_sum");
+  c.loss_sum = fields.real("loss_sum");
   c.images = fields.count("images");
   c.images_seen = fields.count("images_seen");
   c.epoch_nonfinite = fields.count("epoch_nonfinite");
-  c.train_seconds = fields.number("train_seconds");
+  c.train_seconds = fields.real("train_seconds");
   c.nonfinite_steps = fields.count("nonfinite_steps");
   c.nonfinite_in_a_row = fields.count("nonfinite_in_a_row");
-  c.best_value = fields.optional_number("best_value");
+  c.best_value = fields.optional_real("best_value");
   c.best_epoch = fields.count("best_epoch");
   c.epochs_without_better = fields.count("epochs_without_better");
   return c;
@@ -105,10 +105,10 @@ void write_history_rows(h5::File& file, const std::vector<HistoryRow>& rows) {
 }
 
 void check_config(const Model& model, const TrainConfig& config, const std::string& where) {
-  const RecordFields training(model.training, "checkpoint", where);
+  const JsonFields training(model.training, "checkpoint", where);
   json wanted = to_json(config);
-  json has = training.at("config");
-  if (!has.is_object()) training.reject("config", "an object");
+  json has = training.field("config");
+  if (!has.is_object()) training.reject_field("config", "an object");
   wanted.erase("save_every_steps");
   has.erase("save_every_steps");
   const std::string difference = first_difference(wanted, has);
@@ -166,13 +166,14 @@ TrainState load_checkpoint(const std::filesystem::path& path, const TrainConfig&
 
   const std::string counters_where = concat(kCounters, " in ", where);
   const json counters = parse_json(file.read_text(kCounters), "checkpoint", counters_where);
-  const RecordFields fields(counters, "checkpoint", counters_where);
+  const JsonFields fields(counters, "checkpoint", counters_where);
   state.counters = counters_from_json(fields);
-  if (state.counters.epoch > config.epochs) fields.reject("epoch", concat("at most ", config.epochs));
+  if (state.counters.epoch > config.epochs) fields.reject_field("epoch", concat("at most ", config.epochs));
   state.optimizer.updates = fields.count("updates");
-  if (state.optimizer.updates > state.counters.step) fields.reject("updates", concat("at most ", state.counters.step));
+  if (state.optimizer.updates > state.counters.step)
+    fields.reject_field("updates", concat("at most ", state.counters.step));
   const bool average = config.ema_decay > 0;
-  if (fields.at("average") != json(average)) fields.reject("average", average ? "true" : "false");
+  if (fields.field("average") != json(average)) fields.reject_field("average", average ? "true" : "false");
 
   const ParameterLayout& layout = state.model.layout;
   if (average) state.raw = read_block(file, "/raw", layout);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -9,13 +10,26 @@
 
 #include "preprocess/augment.h"
 #include "preprocess/config.h"
-#include "vit/core/dtype.h"
+#include "vit/core/dtype_words.h"
+#include "vit/core/words.h"
 #include "vit/layers/recompute.h"
 #include "vit/model/config.h"
 
 namespace vit {
 
 enum class ScheduleKind { cosine, linear, constant };
+
+template <>
+inline constexpr Word<ScheduleKind> kWords<ScheduleKind>[] = {
+    {ScheduleKind::cosine, "cosine"}, {ScheduleKind::linear, "linear"}, {ScheduleKind::constant, "constant"}};
+template <>
+inline constexpr Word<Recompute> kWords<Recompute>[] = {
+    {Recompute::none, "none"}, {Recompute::attention, "attention"}, {Recompute::block, "block"}};
+
+/// Where fields were chosen by the person who trains, by name ("lr", "preprocess.size"): the command line or a file.
+/// All others are defaults, of a recipe or of these structs, and may be fitted to the data.
+using ChosenFields = std::map<std::string, std::string>;
+inline constexpr const char* kCommandLine = "command line";
 
 struct TrainConfig {
   std::string recipe = "default";
@@ -46,13 +60,17 @@ struct TrainConfig {
   std::string early_stop_metric = "val_top1";  // val_top1 or val_loss
   int64_t early_stop_patience = 0;             // epochs without a better one; 0 = never stop early
   int64_t save_every_steps = 0;                // last.h5 within an epoch; 0 = at the end of each epoch
+
+  ChosenFields chosen = {};  // not stored
+  bool is_chosen(const std::string& field) const { return chosen.contains(field); }
 };
 
 /// All faults in one Error (usage).
 void validate(const TrainConfig& config);
 nlohmann::json to_json(const TrainConfig& config);
-/// Fields that are absent keep the value of `base`; an unknown field is an Error (data) that names it. "model" may
-/// be the name of a preset, or null for an architecture that fits the pictures.
+/// Fields that are absent keep the value of `base`, the others become `chosen` ones. An unknown field or a value of
+/// another type is an Error (data) that names it, a value out of range an Error (usage), here or in `validate`. "model"
+/// may be the name of a preset, or null for an architecture that fits the pictures.
 TrainConfig train_config_from_json(const nlohmann::json& json, const TrainConfig& base, std::string_view where);
 
 /// Named recipes ("default", "cifar10", "digits"): optimizer, schedule, augmentation and regularisation.
@@ -61,11 +79,5 @@ std::vector<std::string> train_recipe_names();
 
 /// Takes the architecture of a preset; the number of classes is left to the data.
 void use_preset(TrainConfig& config, std::string_view preset);
-/// "cosine", "linear", "constant".
-std::string_view schedule_name(ScheduleKind kind);
-ScheduleKind parse_schedule(std::string_view name);
-/// "none", "attention", "block".
-std::string_view recompute_name(Recompute recompute);
-Recompute parse_recompute(std::string_view name);
 
 }  // namespace vit

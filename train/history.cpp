@@ -4,7 +4,6 @@
 #include <charconv>
 #include <string>
 
-#include "train/record_fields.h"
 #include "vit/core/error.h"
 #include "vit/core/json_fields.h"
 #include "vit/core/json_text.h"
@@ -54,16 +53,16 @@ nlohmann::json to_json(const HistoryRow& row) {
 }
 
 HistoryRow history_row_from_json(const nlohmann::json& json, std::string_view where) {
-  const RecordFields fields(json, "history", where);
+  const JsonFields fields(json, "history", where);
   HistoryRow row;
   row.epoch = fields.count("epoch");
   row.step = fields.count("step");
-  row.lr = static_cast<float>(fields.number("lr"));
-  row.train_loss = fields.optional_number("train_loss");
-  row.val_loss = fields.optional_number("val_loss");
-  row.val_top1 = fields.optional_number("val_top1");
-  row.images_per_second = fields.number("images_per_second");
-  row.seconds = fields.number("seconds");
+  row.lr = static_cast<float>(fields.real("lr"));
+  row.train_loss = fields.optional_real("train_loss");
+  row.val_loss = fields.optional_real("val_loss");
+  row.val_top1 = fields.optional_real("val_top1");
+  row.images_per_second = fields.real("images_per_second");
+  row.seconds = fields.real("seconds");
   row.nonfinite_steps = fields.count("nonfinite_steps");
   return row;
 }

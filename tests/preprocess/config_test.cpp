@@ -55,7 +55,7 @@ TEST(PreprocessConfig, AllFaultsComeInOneMessage) {
   config.mean[0] = 123.675f;
   config.std[2] = 0;
   const std::string error = error_of(ErrorKind::usage, [&] { validate(config); });
-  for (const char* part : {"size must be", "resize_size", "mean[0]", "123.675", "0..255", "std[2]"}) {
+  for (const char* part : {"size: needs", "resize_size", "mean[0]", "123.675", "0..255", "std[2]"}) {
     EXPECT_TRUE(contains(error, part)) << part << " in: " << error;
   }
   EXPECT_NO_THROW(validate(kImageNet));

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
+#include <utility>
 
 #include "vit/core/error.h"
 
@@ -111,13 +113,55 @@ TEST(TrainConfig, UnknownFieldsAreNamed) {
 
 TEST(TrainConfig, WrongTypesAreNamed) {
   for (const char* text :
-       {R"({"epochs": "3"})", R"({"epochs": 1.5})", R"({"epochs": 18446744073709551615})", R"({"lr": "a"})",
-        R"({"lr": 1e60})", R"({"seed": -1})", R"({"schedule": "step"})", R"({"schedule": 1})", R"({"dtype": "fp64"})",
-        R"({"recipe": 1})", R"({"augment": 3})", R"({"model": 3})", R"([1])"}) {
+       {R"({"epochs": "3"})", R"({"epochs": 1.5})", R"({"lr": "a"})", R"({"schedule": "step"})", R"({"schedule": 1})",
+        R"({"dtype": "fp64"})", R"({"recipe": 1})", R"({"augment": 3})", R"({"model": 3})", R"([1])"}) {
     const std::string message =
         message_of(ErrorKind::data, [&] { train_config_from_json(json::parse(text), kDefaults, "run.json"); });
     EXPECT_NE(message.find("run.json"), std::string::npos) << message;
   }
+}
+
+TEST(TrainConfig, ValuesOutOfRangeAreUsageErrorsInAFileToo) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"epochs": 18446744073709551615})", "epochs"},
+      {R"({"epochs": -3})", "epochs"},
+      {R"({"batch": 0})", "batch"},
+      {R"({"lr": 1e60})", "lr"},
+      {R"({"lr": -1e60})", "lr"},
+      {R"({"lr": 0})", "lr"},
+      {R"({"min_lr": 0.5})", "min_lr"},
+      {R"({"warmup_epochs": 1e9})", "warmup_epochs"},
+      {R"({"clip_norm": 1e300})", "clip_norm"},
+      {R"({"seed": -1})", "seed"},
+      {R"({"preprocess": {"std": [0, 1, 1]}})", "std[0]"},
+      {R"({"preprocess": {"mean": [0, 1e300, 1]}})", "mean[1]"},
+      {R"({"preprocess": {"size": 0}})", "size"},
+      {R"({"augment": {"flip": 1.5}})", "flip"},
+      {R"({"augment": {"elastic": -1e60}})", "elastic"},
+      {R"({"model": {"heads": 5}})", "heads"},
+      {R"({"model": "vit_none"})", "vit_none"},
+  };
+  for (const auto& [text, field] : cases) {
+    const std::string message = message_of(ErrorKind::usage, [&, given = text] {
+      validate(train_config_from_json(json::parse(given), train_recipe("cifar10"), "run.json"));
+    });
+    EXPECT_NE(message.find(field), std::string::npos) << text << ": " << message;
+  }
+}
+
+TEST(TrainConfig, WhatAFileSetsIsChosen) {
+  const json file =
+      json::parse(R"({"lr": 0.5, "preprocess": {"size": 64}, "model": {"depth": 3}, "augment": {"flip": 0}})");
+  TrainConfig config = train_config_from_json(file, train_recipe("cifar10"), "run.json");
+  EXPECT_EQ(config.chosen, (ChosenFields{{"lr", "run.json"},
+                                         {"preprocess.size", "run.json"},
+                                         {"model.depth", "run.json"},
+                                         {"augment.flip", "run.json"}}));
+  config = train_config_from_json({{"lr", 0.25}, {"model", "vit_tiny6_patch4_32"}}, config, kCommandLine);
+  EXPECT_EQ(config.chosen.at("lr"), kCommandLine);
+  EXPECT_TRUE(config.is_chosen("model"));
+  EXPECT_FALSE(config.is_chosen("model.depth"));
+  EXPECT_FALSE(config.is_chosen("epochs"));
 }
 
 TEST(TrainConfig, AllFaultsAreToldAtOnce) {
@@ -139,15 +183,17 @@ TEST(TrainConfig, AllFaultsAreToldAtOnce) {
   EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
-TEST(TrainConfig, NanIsAFault) {
-  const float nan = std::nanf("");
-  for (float TrainConfig::*field : {&TrainConfig::lr, &TrainConfig::min_lr, &TrainConfig::weight_decay,
-                                    &TrainConfig::beta1, &TrainConfig::clip_norm, &TrainConfig::dropout,
-                                    &TrainConfig::ema_decay, &TrainConfig::warmup_epochs, &TrainConfig::adam_eps}) {
-    TrainConfig config = train_recipe("cifar10");
-    config.*field = nan;
-    EXPECT_THROW(validate(config), Error);
-  }
+TEST(TrainConfig, NanInfinityAndNegativeNumbersAreFaults) {
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity(), -1.0f})
+    for (float TrainConfig::*field :
+         {&TrainConfig::lr, &TrainConfig::min_lr, &TrainConfig::weight_decay, &TrainConfig::beta1,
+          &TrainConfig::clip_norm, &TrainConfig::dropout, &TrainConfig::ema_decay, &TrainConfig::warmup_epochs,
+          &TrainConfig::adam_eps, &TrainConfig::beta2, &TrainConfig::label_smoothing, &TrainConfig::attention_dropout,
+          &TrainConfig::drop_path}) {
+      TrainConfig config = train_recipe("cifar10");
+      config.*field = bad;
+      EXPECT_THROW(validate(config), Error);
+    }
 }
 
 TEST(TrainConfig, UnknownRecipeListsTheKnown) {

@@ -3,16 +3,20 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <fstream>
 
-#include "vit/core/error.h"
+#include "vit/core/words.h"
 
 namespace vit {
-namespace {
 
-constexpr std::array kIsas = {Isa::baseline, Isa::avx2, Isa::avx512, Isa::avx512_bf16};
+template <>
+inline constexpr Word<Isa> kWords<Isa>[] = {{Isa::baseline, "baseline"},
+                                            {Isa::avx2, "avx2"},
+                                            {Isa::avx512, "avx512"},
+                                            {Isa::avx512_bf16, "avx512_bf16"}};
+
+namespace {
 
 Isa detect_isa() {
 #if defined(__x86_64__)
@@ -26,12 +30,6 @@ Isa detect_isa() {
   return Isa::baseline;
 }
 
-Isa parse_isa(const std::string& word) {
-  for (Isa isa : kIsas)
-    if (word == isa_name(isa)) return isa;
-  fail(ErrorKind::usage, "[cpu] VIT_ISA: needs baseline, avx2, avx512 or avx512_bf16, has '", word, "'");
-}
-
 }  // namespace
 
 Isa detected_isa() {
@@ -42,24 +40,12 @@ Isa detected_isa() {
 Isa active_isa() {
   static const Isa isa = [] {
     const char* word = std::getenv("VIT_ISA");
-    return word == nullptr || *word == '\0' ? detected_isa() : std::min(parse_isa(word), detected_isa());
+    return word == nullptr || *word == '\0' ? detected_isa() : std::min(parse_word<Isa>(word, "cpu: VIT_ISA"), detected_isa());
   }();
   return isa;
 }
 
-std::string isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::baseline:
-      return "baseline";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-    case Isa::avx512_bf16:
-      return "avx512_bf16";
-  }
-  return "unknown";
-}
+std::string isa_name(Isa isa) { return std::string(word_of(isa)); }
 
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");

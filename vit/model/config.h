@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vit/core/error.h"
 #include "vit/kernels/gemm.h"
 #include "vit/layers/pooling.h"
 #include "vit/layers/pos_embed.h"
@@ -50,7 +51,9 @@ ModelConfig model_preset(std::string_view name);
 std::vector<std::string> model_preset_names();
 
 nlohmann::json to_json(const ModelConfig& config);
-/// Throws Error (data) that names the field; `where` is the file for the message.
-ModelConfig model_config_from_json(const nlohmann::json& json, std::string_view where);
+/// Throws Error (data) that names the field; `where` is the file for the message. `out_of_range`: the kind where a
+/// value has the right type but cannot be.
+ModelConfig model_config_from_json(const nlohmann::json& json, std::string_view where,
+                                   ErrorKind out_of_range = ErrorKind::data);
 
 }  // namespace vit

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "vit/core/json_fields.h"
 #include "vit/core/json_text.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
@@ -20,12 +21,8 @@ constexpr const char* kQuantizedVersion = "2";  // what cannot read int8 weights
 const std::string kWeights = "/weights/";
 const std::string kWeightScales = "/weight_scales/";
 
-nlohmann::json parse_json(const h5::File& file, const std::string& name) {
-  const std::string text = file.read_text(name);
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded())
-    fail(ErrorKind::data, "[model file] ", name, " in ", file.path().string(), " is not JSON; is the file damaged?");
-  return json;
+nlohmann::json read_json(const h5::File& file, const std::string& name) {
+  return parse_json(file.read_text(name), "model file", concat(name, " in ", file.path().string()));
 }
 
 /// True for the version of quantised models.
@@ -133,15 +130,15 @@ OpenedModel read_all_but_weights(const h5::File& file) {
   const std::string where = file.path().string();
   OpenedModel opened;
   Model& model = opened.model;
-  model.config = model_config_from_json(parse_json(file, "/config"), where);
-  model.preprocess = parse_json(file, "/preprocess");
-  model.training = parse_json(file, "/training");
+  model.config = model_config_from_json(read_json(file, "/config"), where);
+  model.preprocess = read_json(file, "/preprocess");
+  model.training = read_json(file, "/training");
   model.class_names = file.read_texts("/class_names");
   if (!model.class_names.empty() && static_cast<int64_t>(model.class_names.size()) != model.config.classes)
     fail(ErrorKind::data, "[model file] class_names in ", where, " needs ", model.config.classes, " names, has ",
          model.class_names.size());
   model.layout = parameter_layout(model.config);
-  if (quantized) model.quantization = quantization_from_json(parse_json(file, "/quantization"), model.layout, where);
+  if (quantized) model.quantization = quantization_from_json(read_json(file, "/quantization"), model.layout, where);
   check_no_strangers(file, model);
   for (const Parameter& p : model.layout.all())
     opened.weights.push_back(find_weight(file, p, model.quantization.contains(p.name)));
