@@ -3,36 +3,18 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <utility>
 
+#include "datasets/subset.h"
+#include "infer/class_match.h"
 #include "infer/classify_files.h"
 #include "vit/core/json_text.h"
+#include "vit/core/log.h"
 #include "vit/kernels/softmax_loss.h"
 
 namespace vit {
 namespace {
-
-/// Up to three of the names that `a` has and `b` has not.
-std::string missing_names(const std::vector<std::string>& a, const std::map<std::string, int32_t>& b) {
-  constexpr int kNamed = 3;
-  std::string text;
-  int count = 0;
-  for (const std::string& name : a) {
-    if (b.contains(name)) continue;
-    if (count < kNamed) text += concat(count > 0 ? ", '" : "'", name, "'");
-    ++count;
-  }
-  if (count > kNamed) text += concat(" and ", count - kNamed, " more");
-  return count > 0 ? text : "none";
-}
-
-std::map<std::string, int32_t> places_of(const std::vector<std::string>& names) {
-  std::map<std::string, int32_t> places;
-  for (std::size_t i = 0; i < names.size(); ++i) places.emplace(names[i], static_cast<int32_t>(i));
-  return places;
-}
 
 bool same_geometry(const PreprocessConfig& a, const PreprocessConfig& b) {
   return a.size == b.size && a.rule == b.rule && a.interpolation == b.interpolation &&
@@ -135,30 +117,49 @@ class Tally {
 std::vector<int32_t> match_classes(const Model& model, const std::vector<std::string>& data_names) {
   const int64_t classes = model.config.classes;
   if (classes == 0) fail(ErrorKind::usage, "[evaluate] the model has no head: it gives features, not classes");
-  const auto places = places_of(model.class_names);
-  const auto data_places = places_of(data_names);
-  if (static_cast<int64_t>(data_names.size()) != classes) {
-    std::string detail;
-    if (!model.class_names.empty())
-      detail = concat("; only in the data: ", missing_names(data_names, places),
-                      "; only in the model: ", missing_names(model.class_names, data_places));
-    fail(ErrorKind::data, "[evaluate] classes of the data: needs ", classes, " (the model's), has ", data_names.size(),
-         detail);
+  if (model.class_names.empty()) {
+    if (static_cast<int64_t>(data_names.size()) != classes)
+      fail(ErrorKind::data, "[evaluate] the model has ", classes, " classes without names, the data has ",
+           data_names.size(), ": nothing tells which are the same");
+    log(LogLevel::info, "the model has no class names: its classes are taken to be those of the data, in their order");
+    std::vector<int32_t> places(data_names.size());
+    std::iota(places.begin(), places.end(), 0);
+    return places;
   }
-  std::vector<int32_t> matched(data_names.size());
-  if (model.class_names.empty() || model.class_names == data_names) {
-    std::iota(matched.begin(), matched.end(), 0);
-    return matched;
+  const ClassMatch match = match_names(data_names, model.class_names);
+  if (!match.any())
+    fail(ErrorKind::data,
+         "[evaluate] data and model have no class in common; only in the data: ", some_names(match.missing),
+         "; only in the model: ", some_names(match.unused));
+  if (!match.unused.empty())
+    log(LogLevel::info, concat("the data has no pictures of ", match.unused.size(), " of the model's ", classes,
+                               " classes: ", some_names(match.unused)));
+  return match.places;
+}
+
+KnownPictures known_pictures(std::shared_ptr<const Split> split, const std::vector<int32_t>& classes,
+                             const std::vector<std::string>& data_names) {
+  KnownPictures known;
+  std::vector<bool> unknown(data_names.size());
+  for (int64_t i = 0; i < split->size(); ++i) {
+    const auto label = static_cast<std::size_t>(split->label(i));
+    if (label >= classes.size() || classes[label] >= 0) {  // the loop over the pictures names labels out of range
+      known.indices.push_back(i);
+      continue;
+    }
+    unknown[label] = true;
+    ++known.left_out;
   }
-  for (std::size_t i = 0; i < data_names.size(); ++i) {
-    const auto found = places.find(data_names[i]);
-    if (found == places.end() || data_places.size() != data_names.size())
-      fail(ErrorKind::data,
-           "[evaluate] class names of data and model differ; only in the data: ", missing_names(data_names, places),
-           "; only in the model: ", missing_names(model.class_names, data_places));
-    matched[i] = found->second;
-  }
-  return matched;
+  known.split = std::move(split);
+  if (known.left_out == 0) return known;
+  for (std::size_t c = 0; c < unknown.size(); ++c)
+    if (unknown[c]) known.unknown_classes.push_back(data_names[c]);
+  const std::string text = concat(known.left_out, known.left_out == 1 ? " picture" : " pictures",
+                                  " of classes that the model does not know: ", some_names(known.unknown_classes));
+  if (known.indices.empty()) fail(ErrorKind::data, "[evaluate] the split has nothing but ", text);
+  log(LogLevel::warning, concat("left out: ", text));
+  known.split = subset(std::move(known.split), known.indices);
+  return known;
 }
 
 void check_geometry(const PreprocessConfig& model, const Dataset& data) {
@@ -223,8 +224,13 @@ Evaluation evaluate(Classifier& classifier, const Dataset& data, const std::stri
     fail(ErrorKind::usage, "[evaluate] split '", split, "': the data set has ", joined(data.split_names()));
   const std::vector<int32_t> classes = match_classes(model, data.class_names());
   check_geometry(classifier.pipeline().config(), data);
+  const KnownPictures known = known_pictures(pictures, classes, data.class_names());
   const std::vector<std::string>& names = model.class_names.empty() ? data.class_names() : model.class_names;
-  Evaluation result = evaluate_split(classifier.engine(), classifier.pipeline(), pictures, classes, names, options);
+  Evaluation result = evaluate_split(classifier.engine(), classifier.pipeline(), known.split, classes, names, options);
+  for (ImageAnswer& answer : result.answers) answer.index = known.indices[static_cast<std::size_t>(answer.index)];
+  for (UnreadableImage& image : result.unreadable) image.index = known.indices[static_cast<std::size_t>(image.index)];
+  result.left_out = known.left_out;
+  result.unknown_classes = known.unknown_classes;
   result.split = split;
   return result;
 }

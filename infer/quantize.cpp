@@ -9,6 +9,7 @@
 #include "datasets/subset.h"
 #include "infer/evaluate.h"
 #include "infer/smoothing.h"
+#include "vit/core/log.h"
 
 namespace vit {
 namespace {
@@ -44,16 +45,25 @@ std::shared_ptr<const Split> drawn(const std::shared_ptr<const Split>& split, ui
   return subset(split, std::move(indices));
 }
 
-Pictures choose_pictures(const Dataset& data, const QuantizeOptions& options) {
+Pictures choose_pictures(const Dataset& data, const std::vector<int32_t>& classes, const QuantizeOptions& options) {
   Pictures p;
   p.eval_name = options.split.empty() ? default_eval_split(data) : options.split;
   p.calibration_name = calibration_split(data, p.eval_name);
-  const auto evaluated = split_of(data, p.eval_name), calibrated = split_of(data, p.calibration_name);
   const bool shared = p.eval_name == p.calibration_name;
+  const auto known = [&](const std::string& name) {
+    return known_pictures(split_of(data, name), classes, data.class_names()).split;
+  };
+  const auto evaluated = known(p.eval_name), calibrated = shared ? evaluated : known(p.calibration_name);
   // Of a split that serves both, at most half.
   const int64_t most = shared ? calibrated->size() / 2 : calibrated->size();
   const int64_t count = std::min(options.images, most), skipped = shared ? count : 0;
+  if (options.images > most)
+    log(LogLevel::info, concat("images: ", most, " to calibrate with and not ", options.images, ", ",
+                               p.calibration_name, " has ", calibrated->size(), shared ? " and is evaluated too" : ""));
   int64_t eval_count = evaluated->size() - skipped;
+  if (options.eval_images > eval_count)
+    log(LogLevel::info,
+        concat("eval images: ", eval_count, " and not ", options.eval_images, ", ", p.eval_name, " has no more"));
   if (options.eval_images > 0) eval_count = std::min(eval_count, options.eval_images);
   if (count < 1 || eval_count < 1)
     fail(ErrorKind::usage, "[quantize] needs pictures to calibrate with and others to evaluate, has ",
@@ -83,8 +93,11 @@ Accuracy accuracy_of(const Answers& answers) {
 class Quantizer {
  public:
   Quantizer(const Model& model, const Dataset& data, const QuantizeOptions& options)
-      : options_(options), data_(data), pictures_(choose_pictures(data, options)), classifier_(model) {
-    classes_ = match_classes(model, data.class_names());
+      : options_(options),
+        data_(data),
+        classes_(match_classes(model, data.class_names())),
+        pictures_(choose_pictures(data, classes_, options)),
+        classifier_(model) {
     check_geometry(classifier_.pipeline().config(), data);
     model_ = {model.config, model.preprocess, model.class_names, model.training, model.layout, {}, {}};
     model_.weights = ParameterBlock(model.weights.size());
@@ -201,9 +214,9 @@ class Quantizer {
 
   const QuantizeOptions& options_;
   const Dataset& data_;
+  std::vector<int32_t> classes_;  // the model's of each class of the data
   Pictures pictures_;
   Classifier classifier_;  // fp32, as the model came
-  std::vector<int32_t> classes_;
   Model model_;
   Scales scales_;
   Answers fp32_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "infer/class_match.h"
 #include "infer/confusion_picture.h"
 #include "infer/report_html.h"
 #include "infer/text_format.h"
@@ -26,6 +27,10 @@ std::string totals(const Evaluation& e, const ReportContext& context) {
   text += line("data", printable(context.data) + ", split " + e.split);
   text += line("images", std::to_string(e.images) +
                              (e.unreadable.empty() ? "" : concat(" (", e.unreadable.size(), " more unreadable)")));
+  if (e.left_out > 0)
+    text +=
+        line("left out",
+             concat(e.left_out, " of classes that the model does not know: ", printable(some_names(e.unknown_classes))));
   text += line("top-1", concat(percent(e.top1), "  (", e.scores.correct, " of ", e.images, ")"));
   text += line("top-5", percent(e.top5));
   text += line("loss", fixed(e.loss, 4));

@@ -64,6 +64,33 @@ TEST_F(Use, FileFolderAndClassifyGiveTheSameAccuracy) {
   EXPECT_DOUBLE_EQ(json_of("file.json")["top1"].get<double>(), correct / 15.0);
 }
 
+TEST_F(Use, EvalCountsPicturesOfUnknownClasses) {
+  make_model();
+  std::filesystem::rename(dir_ / "pictures/test/blue", dir_ / "pictures/test/teal");
+  const ProgramResult result =
+      run_vit({"eval", path("run/best.h5"), path("pictures"), "--split", "test", "--json", path("eval.json")});
+  ASSERT_TRUE(ended_with(result, 0));
+  EXPECT_NE(result.err.find("left out: 5 pictures of classes that the model does not know: 'teal'"), std::string::npos)
+      << result.err;
+  EXPECT_NE(result.out.find("left out"), std::string::npos) << result.out;
+  EXPECT_EQ(json_of("eval.json")["images"], 10);
+  EXPECT_EQ(json_of("eval.json")["classes"].size(), 3u);
+}
+
+TEST_F(Use, MoreAnswersThanClassesAreTold) {
+  make_model();
+  const ProgramResult result =
+      run_vit({"classify", path("run/best.h5"), path("pictures/test/red/1.png"), "--top-k", "7"});
+  ASSERT_TRUE(ended_with(result, 0));
+  EXPECT_NE(result.err.find("--top-k 7: the model has 3 classes"), std::string::npos) << result.err;
+}
+
+TEST_F(Use, Int8OfAModelThatIsNotQuantisedIsAUsageError) {
+  init_model(3);
+  write_square(dir_ / "a.png", 0, 1);
+  EXPECT_TRUE(failed_with(run_vit({"classify", path("model.h5"), path("a.png"), "--dtype", "int8"}), 2, {"int8"}));
+}
+
 TEST_F(Use, ClassifyJsonLinesComeInInputOrder) {
   make_model();
   const std::vector<std::string> inputs{path("pictures/test/red/1.png"), path("missing.png"),

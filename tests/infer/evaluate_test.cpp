@@ -149,19 +149,57 @@ TEST_F(EvaluateTest, ClassesAreMatchedByName) {
   }
 }
 
-TEST_F(EvaluateTest, OtherClassesAreAnErrorThatNamesThem) {
+TEST_F(EvaluateTest, ClassesInCommonAreEvaluatedAndTheRestIsCounted) {
   const auto data = open_dataset(dir_ / "data");
-  Model other = test::small_model({"cat", "dog", "eel", "fox", "gnu", "yak"});
-  EXPECT_NE(message_of([&] {
-              match_classes(other, data->class_names());
-            }).find("only in the data: 'hen'; only in the model: 'yak'"),
-            std::string::npos);
-  Model fewer = test::small_model({"cat", "dog"});
-  EXPECT_NE(message_of([&] { match_classes(fewer, data->class_names()); }).find("needs 2 (the model's), has 6"),
-            std::string::npos);
+  const auto split = data->split("test");
+  const Evaluation all = evaluate(classifier_, *data, "test");
+  const auto answer_of = [&](int64_t index) {
+    return std::find_if(all.answers.begin(), all.answers.end(), [=](const auto& a) { return a.index == index; });
+  };
+  // The same weights under other names: the data's 'hen' is unknown, the model's 'yak' has no pictures.
+  Model other = test::small_model(kNames);
+  other.class_names = {"cat", "dog", "eel", "fox", "gnu", "yak"};
+  Classifier classifier(std::move(other));
+  const Evaluation part = evaluate(classifier, *data, "test");
+  const int64_t hens = all.scores.classes[5].images;
+  EXPECT_EQ(part.left_out, hens);
+  EXPECT_EQ(part.unknown_classes, std::vector<std::string>{"hen"});
+  EXPECT_EQ(part.images, all.images - hens);
+  EXPECT_EQ(part.scores.classes[5].images, 0);
+  ASSERT_EQ(part.answers.size(), static_cast<std::size_t>(part.images));
+  for (const ImageAnswer& a : part.answers) {
+    EXPECT_NE(split->label(a.index), 5);
+    EXPECT_EQ(a.label, split->label(a.index));
+    EXPECT_EQ(a.predicted, answer_of(a.index)->predicted);
+    EXPECT_EQ(a.path, split->path(a.index));
+  }
+}
+
+TEST_F(EvaluateTest, ClassesAreMatchedAsFarAsTheyAreKnown) {
+  const auto data = open_dataset(dir_ / "data");
+  const Model fewer = test::small_model({"dog", "cat"});
+  EXPECT_EQ(match_classes(fewer, data->class_names()), (std::vector<int32_t>{1, 0, -1, -1, -1, -1}));
+  const Model more = test::small_model({"ape", "cat", "dog", "eel", "fox", "gnu", "hen"});
+  EXPECT_EQ(match_classes(more, data->class_names()), (std::vector<int32_t>{1, 2, 3, 4, 5, 6}));
   Model nameless = test::small_model(kNames);
   nameless.class_names.clear();
   EXPECT_EQ(match_classes(nameless, data->class_names()), (std::vector<int32_t>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(EvaluateTest, ClassesThatCannotBeMatchedAreAnErrorThatNamesThem) {
+  const auto data = open_dataset(dir_ / "data");
+  const Model other = test::small_model({"ape", "yak"});
+  EXPECT_NE(message_of([&] {
+              match_classes(other, data->class_names());
+            }).find("only in the data: 'cat', 'dog', 'eel' and 3 more; only in the model: 'ape', 'yak'"),
+            std::string::npos);
+  const Model twice = test::small_model({"cat", "cat"});
+  EXPECT_NE(message_of([&] { match_classes(twice, data->class_names()); }).find("two classes are named 'cat'"),
+            std::string::npos);
+  Model nameless = test::small_model({"a", "b"});
+  nameless.class_names.clear();
+  EXPECT_NE(message_of([&] { match_classes(nameless, data->class_names()); }).find("2 classes without names"),
+            std::string::npos);
 }
 
 TEST_F(EvaluateTest, PixelsMadeByAnotherRuleAreAnError) {
