@@ -40,6 +40,8 @@ class Dataset {
   virtual std::string checksum(const std::string& split) const = 0;
   /// Side of the square when all stored pictures are of one square size, else 0.
   virtual int64_t image_size() const = 0;
+  /// The pictures are files of any size, so that image_size() is chance and binds nobody.
+  virtual bool has_files() const { return false; }
 };
 
 /// Opens an HDF5 file or an image folder (class sub-folders, or train/val/test above them). Pictures of an HDF5

@@ -86,6 +86,7 @@ class ImageFolder : public Dataset {
 
   nlohmann::json preprocess() const override { return nullptr; }
   std::string checksum(const std::string&) const override { return {}; }
+  bool has_files() const override { return true; }
 
   int64_t image_size() const override {
     std::call_once(sized_, [this] { image_size_ = common_side(); });

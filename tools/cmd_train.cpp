@@ -10,9 +10,12 @@
 #include "tools/report.h"
 #include "tools/stop_signal.h"
 #include "tools/train_options.h"
+#include "train/checkpoint.h"
+#include "train/prepare.h"
 #include "train/run_folder.h"
 #include "train/trainer.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 #include "vit/io/atomic_file.h"
 #include "vit/version.h"
 
@@ -27,9 +30,23 @@ struct TrainArgs {
 
 nlohmann::json read_config(const std::string& path) {
   constexpr int64_t kMaxBytes = 1 << 20;
-  nlohmann::json json = nlohmann::json::parse(read_file(path, kMaxBytes), nullptr, false);
+  nlohmann::json json = parse_json(read_file(path, kMaxBytes), "train_config", path);
   if (!json.is_object()) fail(ErrorKind::data, path, ": needs a JSON object of training options");
   return json;
+}
+
+/// A run goes on with the options that it began with; those that are given again must be the same.
+void check_same_options(const TrainConfig& run, const TrainConfig& asked) {
+  nlohmann::json before = to_json(run), after = to_json(asked);
+  for (nlohmann::json* config : {&before, &after}) {
+    config->erase("save_every_steps");  // which may change
+    for (const char* fitted : {"classes", "image_size", "name"})  // to the data: compared when it is known
+      if (config->at("model").is_object()) config->at("model").erase(fitted);
+  }
+  const std::string difference = first_difference(before, after);
+  if (!difference.empty())
+    fail(ErrorKind::usage, "--resume: ", difference,
+         "; a run goes on with the options it began with, start another run to change them");
 }
 
 /// Recipe (or, with --resume, what the run was started with) < --config < single options.
@@ -37,11 +54,15 @@ TrainConfig resolve_config(const TrainArgs& args) {
   const nlohmann::json file = args.config.empty() ? nlohmann::json::object() : read_config(args.config);
   std::string recipe = args.recipe;
   if (recipe.empty() && file.contains("recipe") && file["recipe"].is_string()) recipe = file["recipe"];
-  TrainConfig config = args.options.resume && recipe.empty() ? load_run_config(args.out)
-                                                             : train_recipe(recipe.empty() ? "default" : recipe);
-  config = train_config_from_json(file, config, args.config);
+  const TrainConfig base =
+      args.options.resume ? load_run_config(args.out) : train_recipe(recipe.empty() ? "default" : recipe);
+  TrainConfig config = train_config_from_json(file, base, args.config);
   if (!recipe.empty()) config.recipe = recipe;
-  return train_config_from_json(args.overrides, config, "command line");
+  config = train_config_from_json(args.overrides, config, kCommandLine);
+  if (args.options.resume) check_same_options(base, config);
+  config = fit_defaults(config);
+  validate(config);
+  return config;
 }
 
 std::string loss_text(const std::optional<double>& loss) { return loss ? fixed(*loss, 4) : "-"; }
@@ -106,11 +127,11 @@ void add_train_command(CLI::App& root, Run& run) {
   command->add_flag("--force", args->options.force, "start anew where RUN holds a run")
       ->excludes("--resume")
       ->group("Run");
-  command
-      ->add_option("--init", args->options.init_model,
-                   "start from these weights; the head is new where the classes differ")
-      ->type_name("MODEL")
-      ->group("Run");
+  auto* init = command
+                   ->add_option("--init", args->options.init_model,
+                                "start from these weights; the head keeps the classes of the same name")
+                   ->type_name("MODEL")
+                   ->group("Run");
   command->add_option("--config", args->config, "JSON of the options below, as RUN/config.json holds them")
       ->type_name("FILE")
       ->group("Run");
@@ -124,8 +145,12 @@ void add_train_command(CLI::App& root, Run& run) {
   add_threads_option(*command);
   command->footer(
       "Each option starts at the recipe's value (shown: recipe default); --config changes it, the command line\n"
-      "has the last word. SIGINT and SIGTERM save the run and end it with exit code 0.");
-  command->callback([args, &run] { run = [args] { return run_train(*args); }; });
+      "has the last word. What nobody chose is fitted to the rest and the data, and the program says to what.\n"
+      "SIGINT and SIGTERM save the run and end it with exit code 0.");
+  command->callback([=, &run] {
+    refuse_without_effect(init, args->options.resume, "--resume takes the weights of RUN/last.h5");
+    run = [args] { return run_train(*args); };
+  });
 }
 
 }  // namespace vit::tools

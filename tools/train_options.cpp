@@ -1,6 +1,9 @@
 #include "tools/train_options.h"
 
 #include <array>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "tools/args.h"
 #include "train/config.h"
@@ -84,11 +87,24 @@ std::string value_text(const json& value) {
   return text;
 }
 
+/// The words of "cosine|linear|constant".
+std::vector<std::string> split_words(std::string_view unit) {
+  std::vector<std::string> words(1);
+  for (const char c : unit) {
+    if (c == '|')
+      words.emplace_back();
+    else
+      words.back() += c;
+  }
+  return words;
+}
+
 json parse_number(const std::string& option, const std::string& word, bool whole) {
-  uint64_t natural = 0;
-  if (whole && CLI::detail::lexical_cast(word, natural)) return natural;
-  double number = 0;
-  if (!whole && CLI::detail::lexical_cast(word, number)) return number;
+  if (whole) {
+    if (const auto value = parse_decimal<uint64_t>(word)) return *value;
+  } else if (const auto value = parse_decimal<double>(word)) {
+    return *value;
+  }
   throw CLI::ValidationError(
       option, std::string("needs a ") + (whole ? "whole number of at least 0" : "number") + ", has '" + word + "'");
 }
@@ -122,6 +138,7 @@ void add_train_config_options(CLI::App& command, json& overrides) {
     };
     auto* option = command.add_option_function<std::vector<std::string>>(name, take, field.help);
     if (!like.is_array()) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    if (like.is_string()) option->check(one_of(split_words(field.unit)));
     option->expected(like.is_array() ? 3 : 1)->type_name(field.unit)->default_str(value_text(like))->group(field.group);
   }
 }

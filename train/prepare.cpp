@@ -2,15 +2,50 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
-#include "train/record_fields.h"
+#include "infer/class_match.h"
 #include "vit/core/error.h"
 #include "vit/core/json_text.h"
+#include "vit/core/log.h"
 
 namespace vit {
 namespace {
 
 constexpr std::string_view kData = "the data set";
+
+/// Sets a default to what fits, and says so.
+template <class Value>
+void fit(const char* field, Value& value, Value fitted, std::string_view why) {
+  if (value == fitted) return;
+  log(LogLevel::info, concat(field, ": ", fitted, " and not ", value, ": ", why));
+  value = fitted;
+}
+
+/// A chosen field that does nothing: on the command line an error. A file may hold more than is needed, so there it is
+/// only told, and not when the value is `neutral`.
+void note_no_effect(const TrainConfig& config, const char* field, bool neutral, std::string_view why) {
+  const auto found = config.chosen.find(field);
+  if (found == config.chosen.end()) return;
+  if (found->second == kCommandLine) fail(ErrorKind::usage, "[train] ", field, " has no effect: ", why);
+  if (!neutral) log(LogLevel::warning, concat(field, " of ", found->second, " has no effect: ", why));
+}
+
+/// Chosen geometry must be that which made the stored pixels.
+void check_stored_geometry(const TrainConfig& config, const PreprocessConfig& stored) {
+  const auto check = [&](const char* field, const char* option, const auto& has, const auto& needs) {
+    if (config.is_chosen(field) && has != needs)
+      fail(ErrorKind::usage, "[train] ", field, " (", option, "): needs ", needs, ", has ", has, ": ", kData,
+           " was resized that way when it was imported; import it another way, or with --encoded");
+  };
+  const PreprocessConfig& p = config.preprocess;
+  check("preprocess.size", "--image-size", p.size, stored.size);
+  check("preprocess.rule", "--resize", word_of(p.rule), word_of(stored.rule));
+  check("preprocess.interpolation", "--interpolation", word_of(p.interpolation), word_of(stored.interpolation));
+  if (stored.rule == ResizeRule::shorter_side)
+    check("preprocess.resize_size", "--resize-size", p.resize_size, stored.resize_size);
+}
 
 PreprocessConfig geometry_of(const PreprocessConfig& geometry, const PreprocessConfig& numbers) {
   PreprocessConfig out = geometry;
@@ -19,17 +54,18 @@ PreprocessConfig geometry_of(const PreprocessConfig& geometry, const PreprocessC
   return out;
 }
 
-/// The config's geometry for another side; the share that the centre crop keeps stays.
-PreprocessConfig scaled_to(const PreprocessConfig& config, int64_t size) {
-  PreprocessConfig out = config;
-  const double ratio = static_cast<double>(size) / static_cast<double>(config.size);
-  out.resize_size = std::max(size, static_cast<int64_t>(std::llround(static_cast<double>(config.resize_size) * ratio)));
+/// For another side; unless it was chosen, the share that the centre crop keeps stays.
+PreprocessConfig scaled_to(const TrainConfig& config, int64_t size) {
+  PreprocessConfig out = config.preprocess;
+  const double ratio = static_cast<double>(size) / static_cast<double>(out.size);
+  if (!config.is_chosen("preprocess.resize_size"))
+    out.resize_size = std::max(size, static_cast<int64_t>(std::llround(static_cast<double>(out.resize_size) * ratio)));
   out.size = size;
   return out;
 }
 
 /// The divisor of `size` that makes the grid closest to 14 x 14 patches for photographs, 8 x 8 for small pictures.
-int64_t fitting_patch(int64_t size, double grid) {
+int64_t fitting_patch(int64_t size, double grid, ErrorKind fault) {
   constexpr int64_t kLargestGrid = 32;
   int64_t best = 0;
   double best_distance = 0;
@@ -41,18 +77,18 @@ int64_t fitting_patch(int64_t size, double grid) {
       best_distance = distance;
     }
   }
-  if (best == 0) {
-    fail(ErrorKind::data, "[train] pictures of ", size, " x ", size, " pixels cannot be cut into 2 to ", kLargestGrid,
-         " square patches a side; import them with another size, e.g. a multiple of 8");
-  }
+  if (best == 0)
+    fail(
+        fault, "[train] pictures of ", size, " x ", size, " pixels cannot be cut into 2 to ", kLargestGrid,
+        " square patches a side; choose another --image-size or import them with another --size, e.g. a multiple of 8");
   return best;
 }
 
-ModelConfig fitting_model(int64_t size) {
+ModelConfig fitting_model(int64_t size, ErrorKind fault) {
   constexpr int64_t kPhotographs = 128;
   ModelConfig model;
   model.image_size = size;
-  model.patch_size = fitting_patch(size, size >= kPhotographs ? 14 : 8);
+  model.patch_size = fitting_patch(size, size >= kPhotographs ? 14 : 8, fault);
   model.width = 192;
   model.depth = size >= kPhotographs ? 12 : 6;
   model.heads = 3;
@@ -72,17 +108,112 @@ void check_classes(const Dataset& data, TrainConfig& config) {
   }
 }
 
-void check_splits(const Dataset& data, const TrainConfig& config) {
+void check_splits(const Dataset& data, TrainConfig& config) {
   const auto train = data.split("train");
   if (train == nullptr || train->size() == 0) {
     std::string names;
     for (const std::string& name : data.split_names()) names += concat(names.empty() ? "" : ", ", name);
     fail(ErrorKind::data, "[train] ", kData, " has no pictures in train, it has ", names.empty() ? "nothing" : names);
   }
-  const auto val = data.split("val");
-  if (config.early_stop_patience > 0 && (val == nullptr || val->size() == 0)) {
-    fail(ErrorKind::usage, "[train] early_stop_patience: early stopping needs a val split, ", kData, " has none");
+  if (config.batch > train->size()) {
+    const std::string why = concat("train has ", train->size(), " pictures");
+    if (config.is_chosen("batch"))
+      log(LogLevel::info, concat("batch: each step takes all pictures, ", why));
+    else
+      fit("batch", config.batch, train->size(), why);
   }
+  const auto val = data.split("val");
+  if (val != nullptr && val->size() > 0) return;
+  if (config.early_stop_patience > 0)
+    fail(ErrorKind::usage, "[train] early_stop_patience: early stopping needs a val split, ", kData, " has none");
+  const std::string why = concat(kData, " has no val split, so the last epoch is the best");
+  note_no_effect(config, "early_stop_metric", config.early_stop_metric == "val_top1", why);
+  if (!config.is_chosen("early_stop_metric"))
+    fit("early_stop_metric", config.early_stop_metric, std::string("val_top1"), why);
+}
+
+/// What was chosen must do something, whatever the data.
+void check_effects(const TrainConfig& config) {
+  if (config.schedule == ScheduleKind::constant)
+    note_no_effect(config, "min_lr", config.min_lr == 0, "a constant schedule stays at lr");
+  if (!(config.augment.elastic > 0))
+    note_no_effect(config, "augment.elastic_sigma", config.augment.elastic_sigma == AugmentConfig{}.elastic_sigma,
+                   "augment.elastic is 0");
+}
+
+/// Files of one small size: a folder is resized to the usual side whatever is in it, which is dear for these.
+void note_small_pictures(const Dataset& data, int64_t side) {
+  const int64_t own = data.image_size();
+  if (own > 0 && own < side)
+    log(LogLevel::info, concat("pictures of ", own, " x ", own, " are resized to ", side, " x ", side,
+                               "; --image-size ", own, " makes a smaller and faster model"));
+}
+
+/// Gives the model the side of the pictures, where its preset was named and the side was chosen.
+void fit_model_side(const Dataset& data, TrainConfig& config, bool init) {
+  ModelConfig& model = config.model;
+  const int64_t side = config.preprocess.size;
+  if (model.image_size == side) return;
+  const bool chosen = config.is_chosen("preprocess.size");
+  if (!chosen)
+    fail(ErrorKind::data, "[train] model ", model.name, " takes ", model.image_size, " x ", model.image_size,
+         " pixels, ", kData, " holds ", side, " x ", side, "; choose a model for that size",
+         data.preprocess().is_object() ? ", or import with another one"
+                                       : concat(", or --image-size ", model.image_size, " to resize them"));
+  if (init || config.is_chosen("model.image_size"))
+    fail(ErrorKind::usage, "[train] preprocess.size (--image-size): the model ", init ? "to start from " : "", "takes ",
+         model.image_size, " x ", model.image_size, " pixels, has ", side);
+  if (side % model.patch_size != 0)
+    fail(ErrorKind::usage, "[train] preprocess.size (--image-size): ", model.name, " needs a multiple of its patches' ",
+         model.patch_size, " pixels, has ", side);
+  model.name += concat(" image-size=", side);
+  model.image_size = side;
+}
+
+/// Pixels become numbers as the weights to start from know them.
+void take_numbers(const Model& init, TrainConfig& config) {
+  if (!init.preprocess.is_object()) return;
+  const PreprocessConfig from = preprocess_config_from_json(init.preprocess, "the model to start from");
+  PreprocessConfig& p = config.preprocess;
+  const bool chosen = config.is_chosen("preprocess.mean") || config.is_chosen("preprocess.std");
+  if (from.mean == p.mean && from.std == p.std) return;
+  log(chosen ? LogLevel::warning : LogLevel::info,
+      concat("mean and std of pixels: ", chosen ? "not " : "", "those of the model to start from, mean ",
+             json_text(to_json(from)["mean"]), " std ", json_text(to_json(from)["std"])));
+  if (chosen) return;
+  p.mean = from.mean;
+  p.std = from.std;
+}
+
+/// For each class the row of the head of `init`; -1 = a new one. Says what was kept.
+std::vector<int32_t> head_rows(const Model& init, const std::vector<std::string>& names) {
+  const auto classes = static_cast<std::size_t>(init.config.classes);
+  std::vector<int32_t> rows(names.size(), -1);
+  if (classes == 0 || (init.class_names.empty() && classes != names.size())) {
+    log(LogLevel::info, concat("head: all ", names.size(), " classes new, the model to start from has ", classes,
+                               classes == 0 ? "" : " without names"));
+    return rows;
+  }
+  if (init.class_names.empty()) {
+    std::iota(rows.begin(), rows.end(), 0);
+    log(LogLevel::info, concat("head: ", classes, " classes kept by position, the model to start from has no names"));
+    return rows;
+  }
+  const ClassMatch match = match_names(names, init.class_names);
+  std::string text =
+      concat("head: ", names.size() - match.missing.size(), " of ", names.size(), " classes kept by name");
+  if (!match.missing.empty()) text += ", new: " + some_names(match.missing);
+  if (!match.unused.empty()) text += ", dropped: " + some_names(match.unused);
+  log(LogLevel::info, text);
+  return match.places;
+}
+
+void copy_head(const Model& init, const Parameter& from, const std::vector<int32_t>& rows, const Parameter& to,
+               Model& model) {
+  const int64_t row = to.count / static_cast<int64_t>(rows.size());
+  for (std::size_t c = 0; c < rows.size(); ++c)
+    if (rows[c] >= 0)
+      std::copy_n(at(init.weights, from) + rows[c] * row, row, at(model.weights, to) + static_cast<int64_t>(c) * row);
 }
 
 void check_init(const Model& init, const ModelConfig& model) {
@@ -104,31 +235,52 @@ void check_init(const Model& init, const ModelConfig& model) {
 
 PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& config) {
   const nlohmann::json stored = data.preprocess();
-  if (stored.is_object()) return geometry_of(preprocess_config_from_json(stored, kData), config.preprocess);
-  if (const int64_t side = data.image_size(); side > 0) {
-    PreprocessConfig out = config.preprocess;
-    out.size = out.resize_size = side;
-    out.rule = ResizeRule::squash;
-    return out;
+  if (stored.is_object()) {
+    const PreprocessConfig geometry = preprocess_config_from_json(stored, kData);
+    check_stored_geometry(config, geometry);
+    return geometry_of(geometry, config.preprocess);
   }
-  return config.model.image_size > 0 ? scaled_to(config.preprocess, config.model.image_size) : config.preprocess;
+  const int64_t side = data.has_files() ? 0 : data.image_size();
+  PreprocessConfig out = config.preprocess;
+  if (!config.is_chosen("preprocess.size")) {
+    if (const int64_t wanted = side > 0 ? side : config.model.image_size; wanted > 0) out = scaled_to(config, wanted);
+  }
+  const bool chosen = config.is_chosen("preprocess.rule") || config.is_chosen("preprocess.resize_size");
+  if (out.size == side && !chosen) {
+    out.rule = ResizeRule::squash;
+    out.resize_size = side;
+  }
+  if (out.rule == ResizeRule::squash)
+    note_no_effect(config, "preprocess.resize_size", out.resize_size == out.size,
+                   "squash resizes to the square (--resize shorter_side does not)");
+  return out;
+}
+
+TrainConfig fit_defaults(const TrainConfig& config) {
+  TrainConfig out = config;
+  const float half = static_cast<float>(config.epochs) / 2;
+  if (!config.is_chosen("warmup_epochs") && config.epochs > 0 && config.warmup_epochs > half)
+    fit("warmup_epochs", out.warmup_epochs, half, "at most half of the epochs");
+  return out;
 }
 
 TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model* init) {
-  TrainConfig out = config;
+  TrainConfig out = fit_defaults(config);
+  check_effects(out);
   if (out.model.image_size == 0 && init != nullptr) {
     out.model = init->config;
     out.model.classes = 0;
   }
+  if (init != nullptr) take_numbers(*init, out);
   out.preprocess = resolve_preprocess(data, out);
-  if (out.model.image_size == 0) out.model = fitting_model(out.preprocess.size);
+  const bool chosen_size = out.is_chosen("preprocess.size");
+  if (out.model.image_size == 0 && !chosen_size && data.has_files()) note_small_pictures(data, out.preprocess.size);
+  if (out.model.image_size == 0)
+    out.model = fitting_model(out.preprocess.size, chosen_size ? ErrorKind::usage : ErrorKind::data);
   check_splits(data, out);
   check_classes(data, out);
-  if (out.model.image_size != out.preprocess.size) {
-    fail(ErrorKind::data, "[train] model ", out.model.name, " takes ", out.model.image_size, " x ",
-         out.model.image_size, " pixels, ", kData, " holds ", out.preprocess.size, " x ", out.preprocess.size,
-         "; choose a model for that size or import with another one");
-  }
+  fit_model_side(data, out, init != nullptr);
+  validate(out.preprocess);
   validate(out);
   if (init != nullptr) check_init(*init, out.model);
   return out;
@@ -136,7 +288,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
 
 Pipeline training_pipeline(const Dataset& data, const TrainConfig& resolved) {
   PreprocessConfig config = resolved.preprocess;
-  if (data.image_size() == config.size) config.rule = ResizeRule::squash;
+  if (data.preprocess().is_object() && data.image_size() == config.size) config.rule = ResizeRule::squash;
   return Pipeline(config, resolved.model.patch_size);
 }
 
@@ -155,10 +307,14 @@ Model make_initial_model(const TrainConfig& resolved, const Dataset& data, const
   model.preprocess = to_json(resolved.preprocess);
   model.class_names = data.class_names();
   if (init == nullptr) return model;
+  const std::vector<int32_t> rows = head_rows(*init, model.class_names);
   for (const Parameter& p : model.layout.all()) {
     const Parameter* from = init->layout.find(p.name);
-    const bool new_head = init->config.classes != resolved.model.classes && p.name.starts_with("head.");
-    if (from == nullptr || new_head) continue;
+    if (from == nullptr) continue;
+    if (p.name.starts_with("head.")) {
+      copy_head(*init, *from, rows, p, model);
+      continue;
+    }
     if (from->shape != p.shape)
       fail(ErrorKind::data, "[train] ", p.name, " of the model to start from has another shape");
     std::copy_n(at(init->weights, *from), p.count, at(model.weights, p));

@@ -12,13 +12,18 @@
 namespace vit {
 
 /// What the model file will carry, so that the folder which the data set was imported from is later classified with
-/// the same pixels. The geometry is that which made the stored pixels; where they were stored as they came, S x S
-/// pictures pass unchanged; where the pictures have many sizes, the config's geometry for the model's image size.
-/// Mean and std come from the config.
+/// the same pixels. The geometry is that which made the stored pixels, and one that was chosen must be the same. Where
+/// pixels were stored as they came, S x S pictures pass unchanged, and pictures in files follow the model's image size,
+/// unless another geometry was chosen. Mean and std come from the config. Throws Error (usage).
 PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& config);
 
-/// The config with nothing left open: classes, architecture (of `init` where none is given) and preprocessing.
-/// Throws Error (data) in one line when model and data do not fit.
+/// The config with defaults that nobody chose (TrainConfig::chosen) fitted to the choices; says through the log to
+/// what.
+TrainConfig fit_defaults(const TrainConfig& config);
+
+/// The config with nothing left open: classes, architecture (of `init` where none is given) and preprocessing. Defaults
+/// that nobody chose are fitted to the data, and the log says to what. Its own result is left as it is.
+/// Throws Error in one line: data when model and data do not fit, usage when something that was chosen has no effect.
 TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model* init = nullptr);
 
 /// From stored pictures to the model's pixels: pixels that have been resized at import are not resized again.
@@ -27,7 +32,8 @@ Pipeline training_pipeline(const Dataset& data, const TrainConfig& resolved);
 /// Class names, images and checksum of each split that training reads: a resumed run needs the same.
 nlohmann::json data_record(const Dataset& data);
 
-/// Freshly drawn weights, or those of `init` with a new head where the number of classes differs.
+/// Freshly drawn weights, or those of `init`: of its head the rows of classes with the same name; the log says which.
+/// Where `init` has no names, its head is kept by position when it has as many classes.
 Model make_initial_model(const TrainConfig& resolved, const Dataset& data, const Model* init = nullptr);
 
 }  // namespace vit

@@ -6,16 +6,17 @@
 #include <memory>
 #include <set>
 
+#include "infer/class_match.h"
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/ema.h"
 #include "train/prepare.h"
-#include "train/record_fields.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/train_step.h"
 #include "train/validation.h"
 #include "vit/core/error.h"
+#include "vit/core/json_fields.h"
 #include "vit/core/json_text.h"
 #include "vit/core/text.h"
 #include "vit/io/atomic_file.h"
@@ -68,6 +69,7 @@ class Run {
 
  private:
   bool stop_asked() const { return options_.stop != nullptr && options_.stop->load(); }
+  void check_same_classes(const Dataset& data, const std::string& where) const;
   bool out_of_patience() const;
   bool train_epoch();
   void take_step(Loader& loader);
@@ -130,11 +132,25 @@ void Run::begin(const Dataset& data, const Model* init) {
   save_checkpoint(folder_.last(), state_);  // a run that is killed in its first epoch can be resumed too
 }
 
+/// The labels of the data must mean what they meant.
+void Run::check_same_classes(const Dataset& data, const std::string& where) const {
+  const std::vector<std::string>& names = state_.model.class_names;
+  if (data.class_names() == names) return;
+  const ClassMatch match = match_names(data.class_names(), names);
+  const bool moved = match.missing.empty() && match.unused.empty();
+  fail(ErrorKind::data, "[train] the data has other classes than ", where, " was trained on: ",
+       moved
+           ? std::string("the same ones in another order")
+           : concat("only in the data: ", some_names(match.missing), "; only in the run: ", some_names(match.unused)));
+}
+
 void Run::resume(const Dataset& data) {
   state_ = load_checkpoint(folder_.last(), config_);
   const std::string where = folder_.last().string();
   const nlohmann::json& training = state_.model.training;
-  const std::string difference = first_difference(data_record(data), RecordFields(training, "train", where).at("data"));
+  check_same_classes(data, where);
+  const std::string difference =
+      first_difference(data_record(data), JsonFields(training, "train", where).field("data"));
   if (!difference.empty()) {
     fail(ErrorKind::data, "[train] the data is not what ", where, " was trained on: ", difference);
   }
@@ -365,7 +381,7 @@ void Run::save_within_epoch() {
 
 TrainSummary train(const TrainConfig& config, const Dataset& data, const std::filesystem::path& run,
                    const TrainOptions& options) {
-  validate(config);
+  validate(fit_defaults(config));
   const RunFolder folder{run};
   if (options.resume) need_checkpoint(folder);
   std::optional<Model> init;

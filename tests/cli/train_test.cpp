@@ -1,5 +1,7 @@
 // vit train.
 #include <chrono>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "tests/cli/workspace.h"
@@ -56,6 +58,74 @@ TEST_F(Train, ValuesOutOfRangeAreUsageErrors) {
   make_dataset(4, 1);
   EXPECT_TRUE(failed_with(run_vit(train_command({"--lr", "-1"})), 2, {"lr", "-1"}));
   EXPECT_TRUE(failed_with(run_vit(train_command({"--dropout", "1"})), 2, {"dropout"}));
+}
+
+TEST_F(Train, ValuesOutOfRangeInAFileAreUsageErrors) {
+  make_dataset(4, 1);
+  for (const auto& [text, field] : std::map<std::string, std::string>{{R"({"lr": 1e400})", "1e400"},
+                                                                      {R"({"lr": 1e60})", "lr"},
+                                                                      {R"({"epochs": 0})", "epochs"},
+                                                                      {R"({"preprocess": {"std": [0, 0, 0]}})", "std"},
+                                                                      {R"({"augment": {"flip": 2}})", "flip"}}) {
+    write_text("config.json", text);
+    EXPECT_TRUE(failed_with(run_vit({"train", path("data.h5"), "--out", path("run"), "--config", path("config.json")}),
+                            2, {field}));
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
+}
+
+TEST_F(Train, OneEpochNeedsNoOtherOption) {
+  make_dataset(4, 1);
+  const ProgramResult result = run_vit({"train", path("data.h5"), "--out", path("run"), "--epochs", "1"});
+  ASSERT_TRUE(ended_with(result, 0));
+  EXPECT_NE(result.err.find("warmup_epochs: 0.5 and not 2"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("batch: "), std::string::npos) << result.err;
+  EXPECT_EQ(json_of("run/config.json")["warmup_epochs"], 0.5);
+  // What was fitted stands in the file, which makes the same run again without a word.
+  const ProgramResult again =
+      run_vit({"train", path("data.h5"), "--out", path("again"), "--config", path("run/config.json")});
+  ASSERT_TRUE(ended_with(again, 0));
+  EXPECT_EQ(again.err.find("vit:"), std::string::npos) << again.err;
+  EXPECT_EQ(json_of("again/config.json"), json_of("run/config.json"));
+}
+
+TEST_F(Train, InitKeepsTheHeadByClassName) {
+  make_model();
+  std::filesystem::rename(dir_ / "pictures/train/blue", dir_ / "pictures/train/teal");
+  std::filesystem::rename(dir_ / "pictures/test/blue", dir_ / "pictures/test/teal");
+  const ProgramResult result =
+      run_vit({"train", path("pictures"), "--out", path("second"), "--epochs", "1", "--init", path("run/best.h5")});
+  ASSERT_TRUE(ended_with(result, 0));
+  EXPECT_NE(result.err.find("head: 2 of 3 classes kept by name, new: 'teal', dropped: 'blue'"), std::string::npos)
+      << result.err;
+}
+
+TEST_F(Train, TheSideThatWasChosenIsTrained) {
+  make_pictures("pictures", 6, 0);
+  const std::vector<std::string> command{"train",   path("pictures"),      "--out",        path("run"), "--epochs", "1",
+                                         "--model", "vit_micro_patch4_20", "--image-size", "12"};
+  ASSERT_TRUE(ended_with(run_vit(command), 0));
+  EXPECT_EQ(json_of("run/config.json")["model"]["image_size"], 12);
+  EXPECT_EQ(json_of("run/config.json")["preprocess"]["size"], 12);
+  ASSERT_TRUE(ended_with(run_vit({"data", "import", path("pictures"), path("small.h5"), "--size", "16"}), 0));
+  for (const auto& [option, value] : std::map<std::string, std::string>{
+           {"--image-size", "12"}, {"--resize", "squash"}, {"--interpolation", "area"}, {"--resize-size", "20"}})
+    EXPECT_TRUE(failed_with(run_vit({"train", path("small.h5"), "--out", path("run2"), option, value}), 2,
+                            {option, "imported"}));
+}
+
+TEST_F(Train, ResumeTakesTheOptionsOfTheRunOnly) {
+  make_dataset(8, 2);
+  ASSERT_TRUE(ended_with(run_vit(train_command()), 0));
+  EXPECT_TRUE(ended_with(run_vit(train_command({"--resume"})), 0));  // the same ones again
+  EXPECT_TRUE(failed_with(run_vit(train_command({"--resume", "--lr", "0.5"})), 2, {"lr: needs", "0.5", "--resume"}));
+  EXPECT_TRUE(failed_with(run_vit(train_command({"--resume", "--recipe", "digits"})), 2, {"recipe"}));
+  make_pictures("others", 8, 2);
+  std::filesystem::rename(dir_ / "others/train/blue", dir_ / "others/train/teal");
+  std::filesystem::rename(dir_ / "others/test/blue", dir_ / "others/test/teal");
+  std::vector<std::string> command = train_command({"--resume"});
+  command[1] = path("others");
+  EXPECT_TRUE(failed_with(run_vit(command), 1, {"only in the data: 'teal'", "only in the run: 'blue'"}));
 }
 
 TEST_F(Train, DoesNotStartOverARunUnlessForced) {

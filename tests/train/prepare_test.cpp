@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "tests/train/small_run.h"
+#include "vit/core/log.h"
 
 namespace vit {
 namespace {
@@ -90,7 +96,188 @@ TEST(Resolve, DataThatCannotBeTrainedOnIsRefused) {
             std::string::npos);
 }
 
-TEST(InitialModel, TakesOverAllButAHeadOfAnotherSize) {
+/// What the library says while `call` runs.
+template <class Call>
+std::string said(Call&& call) {
+  std::string text;
+  set_log_sink([&](LogLevel, std::string_view line) { text += std::string(line) + "\n"; });
+  call();
+  set_log_sink({});
+  return text;
+}
+
+/// `names` chosen on the command line, with the values that the config has.
+TrainConfig with_chosen(TrainConfig config, std::initializer_list<const char*> names) {
+  for (const char* name : names) config.chosen[name] = kCommandLine;
+  return config;
+}
+
+/// Pictures of one size in files.
+class Files : public MemoryDataset {
+ public:
+  using MemoryDataset::MemoryDataset;
+  bool has_files() const override { return true; }
+};
+
+TEST(Resolve, DefaultsThatNobodyChoseAreFittedAndTold) {
+  TrainConfig config = test::small_config();
+  config.epochs = 1;
+  config.warmup_epochs = 2;
+  config.batch = 128;
+  config.early_stop_metric = "val_loss";
+  const MemoryDataset data(8, 3, 6, 0);
+  TrainConfig fitted;
+  const std::string text = said([&] { fitted = resolve(config, data); });
+  EXPECT_EQ(fitted.warmup_epochs, 0.5f);
+  EXPECT_EQ(fitted.batch, 6);
+  EXPECT_EQ(fitted.early_stop_metric, "val_top1");
+  for (const char* part : {"warmup_epochs: 0.5 and not 2", "batch: 6 and not 128", "early_stop_metric: val_top1"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in: " << text;
+  EXPECT_EQ(said([&] { EXPECT_EQ(to_json(resolve(fitted, data)), to_json(fitted)); }), "");
+
+  const std::string message =
+      error_of(ErrorKind::usage, [&] { resolve(with_chosen(config, {"warmup_epochs"}), data); });
+  EXPECT_NE(message.find("warmup_epochs: needs at most epochs, has 2 and 1"), std::string::npos) << message;
+  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(with_chosen(config, {"early_stop_metric"}), data); })
+                .find("no val split"),
+            std::string::npos);
+  EXPECT_EQ(resolve(with_chosen(config, {"batch"}), data).batch, 128);
+}
+
+TEST(Resolve, ChosenGeometryActsOrIsAnError) {
+  TrainConfig config = test::small_config();
+  config.model = model_preset("vit_tiny6_patch4_32");
+  config.model.classes = 0;
+  config.preprocess.size = config.preprocess.resize_size = 48;
+  config = with_chosen(config, {"preprocess.size"});
+  // Pixels as they came are resized, as pictures in files are; the preset takes that side.
+  for (const bool files : {false, true}) {
+    const Files in_files(16, 3, 6, 0);
+    const MemoryDataset pixels(16, 3, 6, 0);
+    const TrainConfig resolved = resolve(config, files ? static_cast<const Dataset&>(in_files) : pixels);
+    EXPECT_EQ(resolved.preprocess.size, 48);
+    EXPECT_EQ(resolved.model.image_size, 48);
+    EXPECT_EQ(resolved.model.name, "vit_tiny6_patch4_32 image-size=48");
+  }
+  config.preprocess.size = config.preprocess.resize_size = 50;
+  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(config, Files(16, 3, 6, 0)); }).find("has 50"), std::string::npos);
+
+  // What an import resized cannot be resized by another rule.
+  MemoryDataset data(8, 3, 6, 0);
+  PreprocessConfig stored;
+  stored.size = stored.resize_size = 8;
+  data.stored = to_json(stored);
+  const TrainConfig small = test::small_config();
+  const auto refusal = [&](const char* field, auto&& change) {
+    TrainConfig changed = with_chosen(small, {field});
+    change(changed.preprocess);
+    return error_of(ErrorKind::usage, [&] { resolve(changed, data); });
+  };
+  EXPECT_NE(refusal("preprocess.size", [](auto& p) { p.size = p.resize_size = 16; }).find("needs 8, has 16"),
+            std::string::npos);
+  EXPECT_NE(refusal("preprocess.rule", [](auto& p) { p.rule = ResizeRule::squash; }).find("needs shorter_side"),
+            std::string::npos);
+  EXPECT_NE(refusal("preprocess.interpolation", [](auto& p) { p.interpolation = Interpolation::area; }).find("bicubic"),
+            std::string::npos);
+  EXPECT_NE(refusal("preprocess.resize_size", [](auto& p) { p.resize_size = 9; }).find("needs 8, has 9"),
+            std::string::npos);
+}
+
+TEST(Resolve, FilesOfOneSizeAreAsFilesOfManySizes) {
+  TrainConfig config = test::small_config();
+  config.preprocess.size = 224;
+  config.preprocess.resize_size = 256;
+  const TrainConfig one = resolve(config, Files(16, 3, 8, 0));
+  const TrainConfig many = resolve(config, Files(0, 3, 8, 0));
+  EXPECT_EQ(to_json(one), to_json(many));
+  EXPECT_EQ(one.preprocess.size, 8);
+  // Pictures of the model's own size are cropped in training as they are when they are classified.
+  EXPECT_EQ(training_pipeline(Files(8, 3, 8, 0), one).config(), one.preprocess);
+}
+
+TEST(Resolve, OptionsWithoutEffectAreErrors) {
+  const MemoryDataset data(8, 3, 8, 4);
+  TrainConfig config = test::small_config();
+  config.schedule = ScheduleKind::constant;
+  config.min_lr = 1e-4f;
+  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(with_chosen(config, {"min_lr"}), data); }).find("min_lr"),
+            std::string::npos);
+  config = test::small_config();
+  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(with_chosen(config, {"augment.elastic_sigma"}), data); })
+                .find("elastic_sigma"),
+            std::string::npos);
+  config.preprocess.rule = ResizeRule::squash;
+  config.preprocess.resize_size = 10;
+  EXPECT_NE(error_of(ErrorKind::usage, [&] { resolve(with_chosen(config, {"preprocess.resize_size"}), data); })
+                .find("resize_size"),
+            std::string::npos);
+}
+
+TEST(Resolve, ItsOwnResultIsLeftAsItIs) {
+  MemoryDataset resized(8, 3, 6, 0);
+  PreprocessConfig stored;
+  stored.size = stored.resize_size = 8;
+  resized.stored = to_json(stored);
+  const MemoryDataset pixels(8, 3, 6, 0);
+  const Files files(16, 3, 6, 0);
+  for (const Dataset* data : {static_cast<const Dataset*>(&resized), static_cast<const Dataset*>(&pixels),
+                              static_cast<const Dataset*>(&files)}) {
+    const nlohmann::json once = to_json(resolve(test::small_config(), *data));
+    const TrainConfig again = train_config_from_json(once, TrainConfig{}, "run/config.json");
+    EXPECT_EQ(said([&] { EXPECT_EQ(to_json(resolve(again, *data)), once); }), "");
+  }
+}
+
+TEST(InitialModel, RowsOfTheHeadGoByName) {
+  MemoryDataset old_data(8, 3, 6, 0), data(8, 3, 6, 0);
+  old_data.names = {"ant", "bee", "cow"};
+  data.names = {"cow", "dog", "ant"};
+  TrainConfig config = test::small_config();
+  const Model old_model = make_initial_model(resolve(config, old_data), old_data);
+  config.seed = 8;
+  const TrainConfig resolved = resolve(config, data, &old_model);
+  const Model fresh = make_initial_model(resolved, data);
+  Model model;
+  const std::string text = said([&] { model = make_initial_model(resolved, data, &old_model); });
+  EXPECT_EQ(text, "head: 2 of 3 classes kept by name, new: 'dog', dropped: 'bee'\n");
+  const auto row = [](const Model& m, const char* name, int64_t c) {
+    const Parameter& p = *m.layout.find(name);
+    const int64_t width = p.count / 3;
+    return std::vector<float>(at(m.weights, p) + c * width, at(m.weights, p) + (c + 1) * width);
+  };
+  for (const char* name : {"head.weight", "head.bias"}) {
+    EXPECT_EQ(row(model, name, 0), row(old_model, name, 2));
+    EXPECT_EQ(row(model, name, 1), row(fresh, name, 1));
+    EXPECT_EQ(row(model, name, 2), row(old_model, name, 0));
+  }
+}
+
+TEST(InitialModel, AHeadWithoutNamesIsKeptByPosition) {
+  const MemoryDataset three(8, 3, 6, 0), four(8, 4, 8, 0);
+  const TrainConfig config = test::small_config();
+  Model old_model = make_initial_model(resolve(config, three), three);
+  old_model.class_names.clear();
+  EXPECT_NE(said([&] {
+              const Model same = make_initial_model(resolve(config, three, &old_model), three, &old_model);
+              EXPECT_TRUE(test::same_bits(same.weights, old_model.weights));
+            }).find("3 classes kept by position"),
+            std::string::npos);
+  EXPECT_NE(
+      said([&] { make_initial_model(resolve(config, four, &old_model), four, &old_model); }).find("all 4 classes new"),
+      std::string::npos);
+}
+
+TEST(InitialModel, MeanAndStdComeFromTheWeightsToStartFrom) {
+  const MemoryDataset data(8, 3, 6, 0);
+  TrainConfig config = test::small_config();
+  config.preprocess.mean = {0.1f, 0.2f, 0.3f};
+  const Model old_model = make_initial_model(resolve(config, data), data);
+  EXPECT_EQ(resolve(test::small_config(), data, &old_model).preprocess.mean, config.preprocess.mean);
+  const TrainConfig chosen = with_chosen(test::small_config(), {"preprocess.mean"});
+  EXPECT_EQ(resolve(chosen, data, &old_model).preprocess.mean, chosen.preprocess.mean);
+}
+
+TEST(InitialModel, TakesOverAllButTheHeadsNewClasses) {
   const MemoryDataset three(8, 3, 6, 0);
   const MemoryDataset four(8, 4, 8, 0);
   TrainConfig config = test::small_config();
@@ -104,10 +291,12 @@ TEST(InitialModel, TakesOverAllButAHeadOfAnotherSize) {
   EXPECT_EQ(grown.class_names.size(), 4u);
   const Model fresh = make_initial_model(resolve(config, four), four);
   for (const Parameter& p : grown.layout.all()) {
-    const bool head = p.name.starts_with("head.");
-    const Model& source = head ? fresh : old_model;
-    EXPECT_TRUE(std::equal(at(grown.weights, p), at(grown.weights, p) + p.count,
-                           at(source.weights, *source.layout.find(p.name))))
+    const int64_t kept = p.name.starts_with("head.") ? p.count / 4 * 3 : p.count;
+    EXPECT_TRUE(std::equal(at(grown.weights, p), at(grown.weights, p) + kept,
+                           at(old_model.weights, *old_model.layout.find(p.name))))
+        << p.name;
+    EXPECT_TRUE(std::equal(at(grown.weights, p) + kept, at(grown.weights, p) + p.count,
+                           at(fresh.weights, *fresh.layout.find(p.name)) + kept))
         << p.name;
   }
 }
