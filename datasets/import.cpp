@@ -26,8 +26,8 @@ void check(const ImportOptions& options) {
   if (options.size < 0) fail(ErrorKind::usage, "[import] size: needs 0 (keep) or more pixels, has ", options.size);
   if (options.encoded && options.size != 0)
     fail(ErrorKind::usage, "[import] needs a size or encoded files, has both; encoded files keep their size");
-  if (!(options.val_fraction >= 0 && options.val_fraction < 1))
-    fail(ErrorKind::usage, "[import] val fraction: needs 0 <= f < 1, has ", options.val_fraction);
+  if (const double f = options.val_fraction.value_or(0); !(f >= 0 && f < 1))
+    fail(ErrorKind::usage, "[import] val fraction: needs 0 <= f < 1, has ", f);
 }
 
 void check_classes(const std::vector<std::string>& names, const std::string& where) {
@@ -68,7 +68,14 @@ std::vector<std::string> list_entries(const EntrySource& source) {
 /// Moves some of train to val where the source has no val.
 void take_validation(std::vector<int>& splits, const std::vector<int32_t>& labels, int64_t classes,
                      const ImportOptions& options) {
-  if (std::count(splits.begin(), splits.end(), kVal) != 0 || options.val_fraction == 0) return;
+  constexpr double kUsual = 0.1;
+  const double fraction = options.val_fraction.value_or(kUsual);
+  if (std::count(splits.begin(), splits.end(), kVal) != 0) {
+    if (options.seed || options.val_fraction.value_or(0) > 0)
+      fail(ErrorKind::usage, "[import] val fraction and seed have no effect: the source has a val split of its own");
+    return;
+  }
+  if (fraction == 0) return;
   std::vector<size_t> train;
   std::vector<int32_t> train_labels;
   for (size_t i = 0; i < splits.size(); ++i) {
@@ -76,10 +83,9 @@ void take_validation(std::vector<int>& splits, const std::vector<int32_t>& label
     train.push_back(i);
     train_labels.push_back(labels[i]);
   }
-  const std::vector<bool> chosen = choose_validation(train_labels, classes, options.val_fraction, options.seed);
+  const std::vector<bool> chosen = choose_validation(train_labels, classes, fraction, options.seed.value_or(0));
   if (!train.empty() && std::count(chosen.begin(), chosen.end(), false) == 0)
-    fail(ErrorKind::usage, "[import] val fraction ", options.val_fraction, " of ", train.size(),
-         " pictures leaves none for train");
+    fail(ErrorKind::usage, "[import] val fraction ", fraction, " of ", train.size(), " pictures leaves none for train");
   for (size_t k = 0; k < train.size(); ++k)
     if (chosen[k]) splits[train[k]] = kVal;
 }
@@ -175,6 +181,8 @@ ImportSummary import_arrays(const ArraySource& arrays, const std::string& where,
                             const fs::path& out, const ImportOptions& options) {
   if (options.encoded)
     fail(ErrorKind::usage, "[import] ", where, ": holds pixels and no picture files; it cannot be stored encoded");
+  if (options.class_order != ClassOrder::natural)
+    fail(ErrorKind::usage, "[import] class order has no effect: ", where, " has no class folders");
   check_classes(arrays.class_names, where);
   std::vector<int> splits;
   std::vector<int32_t> labels;

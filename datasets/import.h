@@ -4,24 +4,34 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "datasets/folder_layout.h"
 #include "preprocess/config.h"
+#include "vit/core/words.h"
 
 namespace vit {
 
 enum class SourceFormat { automatic, folder, cifar10, cifar100, mnist };
+template <>
+inline constexpr Word<SourceFormat> kWords<SourceFormat>[] = {{SourceFormat::automatic, "auto"},
+                                                              {SourceFormat::folder, "folder"},
+                                                              {SourceFormat::cifar10, "cifar10"},
+                                                              {SourceFormat::cifar100, "cifar100"},
+                                                              {SourceFormat::mnist, "mnist"}};
 
 struct ImportOptions {
   SourceFormat format = SourceFormat::automatic;
   int64_t size = 0;  // pixels of size x size; 0 = keep, all pictures must then have one size
   Interpolation interpolation = Interpolation::bicubic;
   ResizeRule rule = ResizeRule::shorter_side;
-  bool encoded = false;       // keep the original bytes of each file
-  double val_fraction = 0.1;  // of train, stratified, where the source has no val; 0 = none
-  uint64_t seed = 0;
+  bool encoded = false;  // keep the original bytes of each file
+  // Of train, stratified, where the source has no val; 0 = none. What is set is an error where there is nothing to
+  // draw.
+  std::optional<double> val_fraction = {};  // 0.1
+  std::optional<uint64_t> seed = {};        // 0
   ClassOrder class_order = ClassOrder::natural;
   bool force = false;
   std::function<void(int64_t done, int64_t total)> progress;  // total may be -1

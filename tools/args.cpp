@@ -97,11 +97,12 @@ CLI::Validator one_of(std::vector<std::string> words) {
       "");
 }
 
-CLI::Validator at_least(int64_t least) {
+CLI::Validator at_least(int64_t least, int64_t most) {
   return CLI::Validator(
-      [least](std::string& word) {
-        int64_t value = 0;
-        if (CLI::detail::lexical_cast(word, value) && value >= least) return std::string();
+      [least, most](std::string& word) {
+        const auto value = parse_decimal<int64_t>(word);
+        if (value && *value >= least && *value <= most) return std::string();
+        if (value && *value > most) return "needs at most " + std::to_string(most) + ", has '" + word + "'";
         return "needs a whole number of at least " + std::to_string(least) + ", has '" + word + "'";
       },
       "");
@@ -110,13 +111,25 @@ CLI::Validator at_least(int64_t least) {
 CLI::Validator within(double least, double most) {
   return CLI::Validator(
       [least, most](std::string& word) {
-        double value = 0;
-        if (CLI::detail::lexical_cast(word, value) && value >= least && value <= most) return std::string();
+        const auto value = parse_decimal<double>(word);
+        if (value && *value >= least && *value <= most) return std::string();
         std::string needs = "needs a number of at least " + number_text(least);
         if (std::isfinite(most)) needs = "needs a number from " + number_text(least) + " to " + number_text(most);
         return needs + ", has '" + word + "'";
       },
       "");
+}
+
+void refuse_without_effect(const CLI::Option* option, bool without_effect, const std::string& why) {
+  if (without_effect && option->count() > 0) throw CLI::ValidationError(option->get_name(), "has no effect: " + why);
+}
+
+void refuse_empty_texts(CLI::App& root) {
+  static const CLI::Validator not_empty([](std::string& word) { return word.empty() ? "needs a text, has none" : ""; },
+                                        "");
+  for (CLI::Option* option : root.get_options())
+    if (option->get_type_size() > 0) option->check(not_empty);
+  for (CLI::App* command : root.get_subcommands(std::function<bool(CLI::App*)>{})) refuse_empty_texts(*command);
 }
 
 void add_threads_option(CLI::App& command) {

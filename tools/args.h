@@ -4,12 +4,17 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <charconv>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "infer/classifier.h"
 #include "vit/core/dtype.h"
+#include "vit/core/words.h"
 
 namespace vit::tools {
 
@@ -21,36 +26,41 @@ CLI::Validator one_of(std::vector<std::string> words);
 /// The words with `between` between them.
 std::string joined(const std::vector<std::string>& words, const char* between);
 
-/// A word of the command line and what it stands for.
-template <class Value>
-struct Word {
-  const char* name;
-  Value value;
-};
-
-/// An option that takes one word of a table; the default is what `value` holds now. The table must outlive the command.
-template <class Value, size_t n>
-CLI::Option* add_word_option(CLI::App& command, const char* name, const Word<Value> (&words)[n], Value& value,
-                             const char* description) {
+/// An option that takes one of the enum's words; the default is what `value` holds now.
+template <class Enum>
+CLI::Option* add_word_option(CLI::App& command, const char* name, Enum& value, const char* description) {
   std::vector<std::string> names;
-  std::string now;
-  for (const auto& word : words) {
-    names.emplace_back(word.name);
-    if (word.value == value) now = word.name;
-  }
-  const auto take = [&words, &value](const std::string& text) {
-    for (const auto& word : words)
-      if (text == word.name) value = word.value;
-  };
+  for (const auto& word : words_of<Enum>()) names.emplace_back(word.word);
+  const auto take = [&value](const std::string& text) { value = find_word<Enum>(text).value_or(value); };
   return command.add_option_function<std::string>(name, take, description)
       ->type_name(joined(names, "|"))
-      ->default_str(now)
+      ->default_str(std::string(word_of(value)))
       ->check(one_of(names));
 }
 
+/// All of the word as a decimal number: no spaces, no leading zeros, no other base. A number may also be "nan" or
+/// "inf", which lie in no range.
+template <class Number>
+std::optional<Number> parse_decimal(const std::string& word) {
+  const bool zeros = word.size() > 1 && word[0] == '0' && word[1] >= '0' && word[1] <= '9';
+  Number value{};
+  const auto end = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (zeros || end.ec != std::errc() || end.ptr != word.data() + word.size()) return std::nullopt;
+  return value;
+}
+
+/// More than anybody counts; products of two still fit 64 bits.
+inline constexpr int64_t kLargestCount = int64_t{1} << 30;
 /// A whole number or a number within bounds.
-CLI::Validator at_least(int64_t least);
+CLI::Validator at_least(int64_t least, int64_t most = kLargestCount);
 CLI::Validator within(double least, double most);
+/// --seed.
+inline CLI::Validator any_seed() { return at_least(0, std::numeric_limits<int64_t>::max()); }
+
+/// A usage error when `option` was given although it does nothing.
+void refuse_without_effect(const CLI::Option* option, bool without_effect, const std::string& why);
+/// No option and no argument takes an empty text: nobody could tell it from one that is absent.
+void refuse_empty_texts(CLI::App& root);
 
 /// --threads: applied when the command line is read.
 void add_threads_option(CLI::App& command);

@@ -6,6 +6,7 @@
 #include "tools/commands.h"
 #include "tools/report.h"
 #include "train/bench_training.h"
+#include "train/config.h"
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
 #include "vit/core/json_text.h"
@@ -76,12 +77,6 @@ OpenModel untrained(const std::string& preset, const Resized& sizes, bool quanti
     open.model.quantization.input_scales[weight] = 1.0f / 32;
   return open;
 }
-
-constexpr Word<EngineMode> kModes[] = {
-    {"auto", EngineMode::automatic}, {"throughput", EngineMode::throughput}, {"latency", EngineMode::latency}};
-
-constexpr Word<Recompute> kRecomputes[] = {
-    {"none", Recompute::none}, {"attention", Recompute::attention}, {"block", Recompute::block}};
 
 StepOptions step_options(const BenchArgs& args, DType dtype) {
   return {.dtype = dtype, .recompute = args.recompute, .label_smoothing = 0.1f};
@@ -154,14 +149,19 @@ void add_bench_command(CLI::App& root, Run& run) {
   command->add_flag("--profile", args->options.profile, "also say where the time of a step goes")->group("What");
   command->add_option("--json", args->json, "write the figures as JSON")->type_name("FILE")->group("Output");
   add_dtype_option(*command, args->dtype);
-  add_word_option(*command, "--mode", kModes, args->mode,
-                  "throughput = images side by side, latency = all threads on one image; auto = by batch and threads")
-      ->group("Running");
-  add_word_option(*command, "--recompute", kRecomputes, args->recompute,
-                  "with --train: activations that backward computes again instead of keeping them")
-      ->group("Running");
+  auto* mode = add_word_option(
+                   *command, "--mode", args->mode,
+                   "throughput = images side by side, latency = all threads on one image; auto = by batch and threads")
+                   ->group("Running");
+  auto* recompute = add_word_option(*command, "--recompute", args->recompute,
+                                    "with --train: activations that backward computes again instead of keeping them")
+                        ->group("Running");
   add_threads_option(*command);
-  command->callback([args, &run] { run = [args] { return run_bench(*args); }; });
+  command->callback([=, &run] {
+    refuse_without_effect(mode, args->train, "training steps always take images side by side");
+    refuse_without_effect(recompute, !args->train, "inference keeps no activations; --train measures training steps");
+    run = [args] { return run_bench(*args); };
+  });
 }
 
 }  // namespace vit::tools

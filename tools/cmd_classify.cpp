@@ -9,6 +9,7 @@
 #include "tools/commands.h"
 #include "tools/progress.h"
 #include "tools/report.h"
+#include "vit/core/log.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit::tools {
@@ -20,10 +21,8 @@ struct ClassifyArgs {
   DTypeChoice dtype;
   ClassifyFilesOptions files;
   ClassifyOutputOptions format;
+  bool top_k_given = false;
 };
-
-constexpr Word<OutputFormat> kFormats[] = {
-    {"table", OutputFormat::table}, {"csv", OutputFormat::csv}, {"jsonl", OutputFormat::jsonl}};
 
 /// Results to `out`, embeddings to their file; the inputs that could not be read.
 std::vector<InputFile> classify_to(std::ostream& out, const ClassifyArgs& args, Classifier& classifier,
@@ -49,6 +48,9 @@ int run_classify(ClassifyArgs args) {
   const std::vector<InputFile> inputs = expand_inputs(args.inputs);
   Classifier classifier = open_classifier(args.model, args.dtype);
   args.files.embeddings = !args.embeddings.empty();
+  const int64_t classes = classifier.model().config.classes;
+  if (args.top_k_given && args.files.top_k > classes)
+    log(LogLevel::info, concat("--top-k ", args.files.top_k, ": the model has ", classes, " classes, all are told"));
   Progress progress("classify");
   std::vector<InputFile> unreadable;
   if (args.output.empty()) {
@@ -72,23 +74,28 @@ void add_classify_command(CLI::App& root, Run& run) {
   command->add_option("PATH", args->inputs, "pictures, folders (with all below them) and patterns")
       ->type_name("")
       ->required();
-  command->add_option("--top-k", args->files.top_k, "answers a picture, best first")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(at_least(1))
-      ->group("Output");
-  add_word_option(*command, "--format", kFormats, args->format.format, "form of the answers")->group("Output");
+  auto* top_k = command->add_option("--top-k", args->files.top_k, "answers a picture, best first")
+                    ->capture_default_str()
+                    ->type_name("N")
+                    ->check(at_least(1))
+                    ->group("Output");
+  add_word_option(*command, "--format", args->format.format, "form of the answers")->group("Output");
   command->add_option("--output", args->output, "write there instead of to standard output")
       ->type_name("FILE")
       ->group("Output");
-  command->add_flag("--logits", args->format.logits, "add the logits of all classes (jsonl)")->group("Output");
+  auto* logits =
+      command->add_flag("--logits", args->format.logits, "add the logits of all classes (jsonl)")->group("Output");
   command->add_option("--embeddings", args->embeddings, "write the features that the head reads, as HDF5")
       ->type_name("FILE")
       ->group("Output");
   add_batch_option(*command, args->files.batch);
   add_dtype_option(*command, args->dtype);
   add_threads_option(*command);
-  command->callback([args, &run] { run = [args] { return run_classify(*args); }; });
+  command->callback([=, &run] {
+    refuse_without_effect(logits, args->format.format != OutputFormat::jsonl, "only --format jsonl has logits");
+    args->top_k_given = top_k->count() > 0;
+    run = [args] { return run_classify(*args); };
+  });
 }
 
 }  // namespace vit::tools

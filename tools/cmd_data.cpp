@@ -15,16 +15,6 @@
 namespace vit::tools {
 namespace {
 
-constexpr Word<SourceFormat> kFormats[] = {{"auto", SourceFormat::automatic},
-                                           {"folder", SourceFormat::folder},
-                                           {"cifar10", SourceFormat::cifar10},
-                                           {"cifar100", SourceFormat::cifar100},
-                                           {"mnist", SourceFormat::mnist}};
-constexpr Word<ResizeRule> kRules[] = {{"shorter_side", ResizeRule::shorter_side}, {"squash", ResizeRule::squash}};
-constexpr Word<Interpolation> kInterpolations[] = {
-    {"bilinear", Interpolation::bilinear}, {"bicubic", Interpolation::bicubic}, {"area", Interpolation::area}};
-constexpr Word<ClassOrder> kOrders[] = {{"natural", ClassOrder::natural}, {"plain", ClassOrder::plain}};
-
 struct ImportArgs {
   std::string source, out;
   ImportOptions options;
@@ -54,41 +44,50 @@ void add_import(CLI::App& data, Run& run) {
       ->type_name("")
       ->required();
   command->add_option("OUT", args->out, "the HDF5 file to write")->type_name("")->required();
-  add_word_option(*command, "--format", kFormats, options.format,
+  add_word_option(*command, "--format", options.format,
                   "what SRC holds; folder = a sub-folder a class, or train/val/test above them")
       ->group("Source");
-  add_word_option(*command, "--class-order", kOrders, options.class_order,
-                  "order of class folders: natural puts 10 after 9")
-      ->group("Source");
+  auto* order =
+      add_word_option(*command, "--class-order", options.class_order, "order of class folders: natural puts 10 after 9")
+          ->group("Source");
   auto* size = command->add_option("--size", options.size, "side of the stored pictures, in pixels; 0 = as they come")
                    ->capture_default_str()
                    ->type_name("PIXELS")
                    ->check(at_least(0))
                    ->check(within(0, 16384))
                    ->group("Pictures");
-  add_word_option(*command, "--resize", kRules, options.rule,
-                  "shorter_side = resize and cut the centre, squash = to the square")
-      ->group("Pictures");
-  add_word_option(*command, "--interpolation", kInterpolations, options.interpolation, "filter of the resize")
-      ->group("Pictures");
+  auto* rule = add_word_option(*command, "--resize", options.rule,
+                               "with --size: shorter_side = resize and cut the centre, squash = to the square")
+                   ->group("Pictures");
+  auto* filter =
+      add_word_option(*command, "--interpolation", options.interpolation, "with --size: filter of the resize")
+          ->group("Pictures");
   command->add_flag("--encoded", options.encoded, "keep the bytes of each file, decode when they are used")
       ->excludes(size)
       ->group("Pictures");
   command
       ->add_option("--val-fraction", options.val_fraction,
                    "share of train that becomes val where SRC has none; 0 = none")
-      ->capture_default_str()
+      ->default_str("0.1")
       ->type_name("FRACTION")
       ->check(within(0, 0.9))
       ->group("Splits");
-  command->add_option("--seed", options.seed, "of the draw of val")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(at_least(0))
-      ->group("Splits");
+  auto* seed = command->add_option("--seed", options.seed, "of the draw of val")
+                   ->default_str("0")
+                   ->type_name("N")
+                   ->check(any_seed())
+                   ->group("Splits");
   command->add_flag("--force", options.force, "overwrite OUT")->group("Running");
   add_threads_option(*command);
-  command->callback([args, &run] { run = [args] { return run_import(*args); }; });
+  command->callback([=, &run] {
+    const ImportOptions& given = args->options;
+    for (const CLI::Option* option : {rule, filter})
+      refuse_without_effect(option, given.size == 0, "pictures are stored as they come; --size resizes them");
+    const bool folder = given.format == SourceFormat::automatic || given.format == SourceFormat::folder;
+    refuse_without_effect(order, !folder, "classes of this format have an order of their own");
+    refuse_without_effect(seed, given.val_fraction == 0.0, "--val-fraction 0 draws nothing");
+    run = [args] { return run_import(*args); };
+  });
 }
 
 struct SplitInfo {
@@ -231,7 +230,7 @@ void add_draw(CLI::App& data, Run& run) {
   command->add_option("--seed", args->options.seed, "of all chance")
       ->capture_default_str()
       ->type_name("N")
-      ->check(at_least(0));
+      ->check(any_seed());
   command->callback([args, &run] { run = [args] { return run_draw(*args); }; });
 }
 

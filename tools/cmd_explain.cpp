@@ -22,9 +22,6 @@ struct ExplainArgs {
   AttentionMethod method = AttentionMethod::last_layer;
 };
 
-constexpr Word<AttentionMethod> kMethods[] = {{"attention", AttentionMethod::last_layer},
-                                              {"rollout", AttentionMethod::rollout}};
-
 /// A name for each drawing: the picture's with .png, after its folder's where two pictures share it, and after a
 /// number where that is not enough.
 std::vector<std::string> drawing_names(const std::vector<InputFile>& inputs) {
@@ -90,8 +87,7 @@ void add_explain_command(CLI::App& root, Run& run) {
       ->required()
       ->type_name("DIR")
       ->group("Output");
-  add_word_option(*command, "--method", kMethods, args->method,
-                  "attention = of the last layer; rollout = through all layers")
+  add_word_option(*command, "--method", args->method, "attention = of the last layer; rollout = through all layers")
       ->group("Output");
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_explain(*args); }; });

@@ -99,10 +99,7 @@ void add_init(CLI::App& parent, Run& run) {
       ->type_name("N")
       ->check(at_least(1))
       ->check(within(1, 1 << 20));
-  command->add_option("--seed", args->seed, "of the weights")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(at_least(0));
+  command->add_option("--seed", args->seed, "of the weights")->capture_default_str()->type_name("N")->check(any_seed());
   command->add_flag("--force", args->force, "overwrite OUT");
   command->callback([args, &run] { run = [args] { return run_init(*args); }; });
 }

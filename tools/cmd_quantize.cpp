@@ -20,8 +20,6 @@ struct QuantizeArgs {
   QuantizeOptions options;
 };
 
-constexpr Word<ClipRule> kClips[] = {{"mse", ClipRule::mse}, {"max", ClipRule::max}};
-
 std::string size_text(const std::string& path) {
   return fixed(static_cast<double>(std::filesystem::file_size(path)) / 1e6, 2) + " MB";
 }
@@ -55,7 +53,7 @@ void add_method_options(CLI::App& command, QuantizeArgs& args) {
       ->type_name("N")
       ->check(at_least(1))
       ->group("Calibration");
-  add_word_option(command, "--clip", kClips, args.options.clip,
+  add_word_option(command, "--clip", args.options.clip,
                   "range of the inputs: mse = of least squared error, max = nothing is cut off")
       ->group("Calibration");
   command
@@ -68,7 +66,7 @@ void add_method_options(CLI::App& command, QuantizeArgs& args) {
   command.add_option("--seed", args.options.seed, "of the choice of pictures")
       ->capture_default_str()
       ->type_name("N")
-      ->check(at_least(0))
+      ->check(any_seed())
       ->group("Calibration");
   command
       .add_option("--max-loss", args.max_loss_points,

@@ -60,6 +60,7 @@ int run_command_line(int argc, char** argv) {
   add_data_command(root, run);
   add_model_command(root, run);
   add_bench_command(root, run);
+  refuse_empty_texts(root);
   root.footer(
       "vit COMMAND --help tells the options of a command.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.");

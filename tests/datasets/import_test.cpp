@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "datasets/dataset.h"
 #include "preprocess/resize_crop.h"
@@ -43,7 +44,7 @@ int seed_of(const std::string& path) {
   return path.starts_with("train/10/") ? 100 + number : number;
 }
 
-ImportOptions options(double val_fraction = 0.1) {
+ImportOptions options(std::optional<double> val_fraction = {}) {
   ImportOptions result;
   result.val_fraction = val_fraction;
   return result;
