@@ -52,4 +52,11 @@ expect vit/io/a.cpp '  text = "exit(1) in a string";' ''
 expect vit/io/a.cpp '  std::snprintf(buffer, 9, "x"); static_assert(true); queue.abort();' ''
 expect tools/a.cpp '  std::cout << 1;' ''
 
+touch CMakeLists.txt
+printf '// a file\n' >vit/core/a.h
+case "$("$check" "$root" || true)" in
+  *'no file includes turbojpeg'*) ;;
+  *) echo "a rule that nothing uses should be reported"; wrong=1 ;;
+esac
+
 exit "$wrong"
