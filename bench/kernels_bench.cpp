@@ -10,7 +10,6 @@
 #include "vit/kernels/elementwise.h"
 #include "vit/kernels/gelu.h"
 #include "vit/kernels/layernorm.h"
-#include "vit/kernels/softmax_loss.h"
 
 namespace {
 
@@ -88,10 +87,6 @@ void max_abs(benchmark::State& state, DType type) {
       state, [=](Data& d) { benchmark::DoNotOptimize(vit::max_abs(d.matrix(d.x, type))); }, type);
 }
 
-void softmax(benchmark::State& state) {
-  run(state, [](Data& d) { vit::softmax_forward(d.matrix(d.x), d.matrix(d.y)); });
-}
-
 void column_sums(benchmark::State& state, DType type) {
   run(
       state, [=](Data& d) { vit::add_column_sums(d.matrix(d.x, type), d.row.data()); }, type);
@@ -130,7 +125,6 @@ BENCHMARK_CAPTURE(convert, fp32_int8, DType::f32, DType::i8);
 BENCHMARK_CAPTURE(convert, bf16_int8, DType::bf16, DType::i8);
 BENCHMARK_CAPTURE(max_abs, fp32, DType::f32);
 BENCHMARK_CAPTURE(max_abs, bf16, DType::bf16);
-BENCHMARK(softmax);
 BENCHMARK_CAPTURE(column_sums, fp32, DType::f32);
 BENCHMARK_CAPTURE(column_sums, bf16, DType::bf16);
 BENCHMARK(sum_of_squares);

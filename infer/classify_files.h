@@ -33,7 +33,6 @@ struct ClassifySummary {
   int64_t classified = 0;
   int64_t unreadable = 0;
   double seconds = 0;
-  double images_per_second() const { return seconds > 0 ? static_cast<double>(classified) / seconds : 0; }
 };
 
 /// Calls deliver(result) once an input, in input order, on the calling thread. Preprocessing is the model's own.

@@ -32,24 +32,8 @@ std::vector<double> log_softmax(const GuardedMatrix& x, int64_t row) {
 
 const int64_t kClasses[] = {1, 2, 3, 10, 15, 16, 17, 33, 100, 1000};
 
-TEST(Softmax, MatchesTheDefinition) {
-  for (int64_t classes : kClasses)
-    for (float spread : {1.0f, 30.0f}) {
-      const auto x = GuardedMatrix::random(7, classes, 3, 1, spread);
-      GuardedMatrix p(7, classes, 5), in_place = x;
-      softmax_forward(x.view(), p.view());
-      softmax_forward(in_place.view(), in_place.view());
-      std::vector<double> want;
-      for (int64_t r = 0; r < 7; ++r)
-        for (double v : log_softmax(x, r)) want.push_back(std::exp(v));
-      expect_close(p.values(), want, kFp32Elementwise);
-      expect_close(in_place.values(), p.values(), kExact);
-      EXPECT_TRUE(p.intact() && in_place.intact());
-    }
-}
-
-TEST(Softmax, LargeAndMaskedLogits) {
-  GuardedMatrix x(5, 20), p(5, 20);
+TEST(CrossEntropy, LargeAndMaskedLogits) {
+  GuardedMatrix x(5, 20), losses(1, 5), dx(5, 20);
   x.fill(0);
   for (int64_t c = 0; c < 20; ++c) {
     x(0, c) = 1e30f;
@@ -57,25 +41,33 @@ TEST(Softmax, LargeAndMaskedLogits) {
   }
   x(2, 18) = kNan;
   x(3, 2) = kInfinity;
-  softmax_forward(x.view(), p.view());
+  const int32_t labels[] = {3, 3, 3, 3, 3};
+  cross_entropy(x.view(), labels, 0, 1, losses.data(), dx.view());
   for (int64_t c = 0; c < 20; ++c) {
-    EXPECT_FLOAT_EQ(p(0, c), 0.05f);
-    EXPECT_EQ(p(1, c), c == 3 ? 1.0f : 0.0f);
-    EXPECT_TRUE(std::isnan(p(2, c)));
-    EXPECT_FLOAT_EQ(p(4, c), 0.05f);
+    const float target = c == 3 ? 1.0f : 0.0f;
+    EXPECT_FLOAT_EQ(dx(0, c) + target, 0.05f);
+    EXPECT_EQ(dx(1, c), 0.0f);
+    EXPECT_TRUE(std::isnan(dx(2, c)));
+    EXPECT_FLOAT_EQ(dx(4, c) + target, 0.05f);
   }
-  EXPECT_TRUE(std::isnan(p(3, 2)));  // as torch.softmax: inf - inf
+  EXPECT_TRUE(std::isnan(dx(3, 2)));  // as in PyTorch: inf - inf
+  EXPECT_FLOAT_EQ(losses(0, 0), std::log(20.0f));
+  EXPECT_EQ(losses(0, 1), 0.0f);
+  EXPECT_TRUE(std::isnan(losses(0, 2)) && std::isnan(losses(0, 3)));
+  EXPECT_FLOAT_EQ(losses(0, 4), std::log(20.0f));
 }
 
 // Without its maximum subtracted, exp overflows.
-TEST(Softmax, FindsTheMaximumAnywhere) {
+TEST(CrossEntropy, FindsTheMaximumAnywhere) {
   for (int64_t classes : kClasses)
     for (int64_t at = 0; at < classes; at += 1 + classes / 20) {
-      GuardedMatrix x(1, classes), p(1, classes);
+      GuardedMatrix x(1, classes), loss(1, 1), dx(1, classes);
       x.fill(-1000);
       x(0, at) = 1000;
-      softmax_forward(x.view(), p.view());
-      for (int64_t c = 0; c < classes; ++c) ASSERT_EQ(p(0, c), c == at ? 1.0f : 0.0f) << c << " of " << classes;
+      const auto label = static_cast<int32_t>(at);
+      cross_entropy(x.view(), &label, 0, 1, loss.data(), dx.view());
+      ASSERT_EQ(loss(0, 0), 0.0f) << at << " of " << classes;
+      for (int64_t c = 0; c < classes; ++c) ASSERT_EQ(dx(0, c), 0.0f) << c << " of " << classes;
     }
 }
 

@@ -27,7 +27,6 @@ class Arena {
     const int64_t bytes = (count * static_cast<int64_t>(sizeof(T)) + align - 1) / align * align;
     const int64_t begin = used_;
     used_ += bytes;
-    if (used_ > peak_) peak_ = used_;
     if (!placing_) return TensorView<T>(nullptr, shape);
     if (used_ > block_.size())
       fail(ErrorKind::internal, "[arena] plan of ", block_.size(), " bytes is too small, needs ", used_);
@@ -40,17 +39,12 @@ class Arena {
     return {bytes.data(), type, rows, cols, cols};
   }
 
-  /// Pieces taken after `mark()` are given back by `release(mark)`.
-  int64_t mark() const { return used_; }
-  void release(int64_t mark) { used_ = mark; }
-
+  /// Bytes taken so far.
   int64_t used() const { return used_; }
-  int64_t peak() const { return peak_; }
 
  private:
   AlignedBuffer<std::byte> block_;
   int64_t used_ = 0;
-  int64_t peak_ = 0;
   bool placing_ = false;
 };
 
@@ -64,7 +58,7 @@ struct Planned {
   explicit Planned(Plan plan) {
     Arena counting;
     plan(counting);
-    arena = Arena(counting.peak());
+    arena = Arena(counting.used());
     workspace = plan(arena);
   }
 };

@@ -41,21 +41,6 @@ HWY_INLINE float SumOfExponentials(const float* x, int64_t n, float largest) {
       n, [=](int64_t i, auto access) HWY_ATTR { return math::ExpBelow88(d, hn::Sub(access.Load(x + i), vmax)); });
 }
 
-// p = factor * exp(x - largest)
-HWY_INLINE void ScaledExponentials(const float* x, int64_t n, float largest, float factor, float* p) {
-  const hn::ScalableTag<float> d;
-  const auto vmax = hn::Set(d, largest), vfactor = hn::Set(d, factor);
-  rows::Map(x, n, p, [=](auto v) HWY_ATTR { return hn::Mul(math::ExpBelow88(d, hn::Sub(v, vmax)), vfactor); });
-}
-
-void SoftmaxForward(TensorView<const float> x, TensorView<float> p) {
-  for (int64_t row = 0; row < x.rows(); ++row) {
-    const float* in = &x(row, 0);
-    const float largest = RowMax(in, x.cols());
-    ScaledExponentials(in, x.cols(), largest, 1.0f / SumOfExponentials(in, x.cols(), largest), &p(row, 0));
-  }
-}
-
 // loss = log(sum exp x) - (1 - s) x[label] - s mean(x);  d loss / d x = softmax(x) - (1 - s) onehot - s / C.
 void CrossEntropy(TensorView<const float> logits, const int32_t* labels, float smoothing, float scale, float* losses,
                   TensorView<float> dlogits) {
@@ -91,15 +76,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vit {
 
-HWY_EXPORT(SoftmaxForward);
 HWY_EXPORT(CrossEntropy);
-
-void softmax_forward(TensorView<const float> x, TensorView<float> p) {
-  check_matrix("softmax_forward: x", x, x.rows(), x.cols());
-  check_matrix("softmax_forward: p", p, x.rows(), x.cols());
-  if (x.cols() == 0) return;
-  VIT_DISPATCH(SoftmaxForward)(x, p);
-}
 
 void cross_entropy(TensorView<const float> logits, const int32_t* labels, float label_smoothing, float scale,
                    float* losses, TensorView<float> dlogits) {
