@@ -35,12 +35,25 @@ SeenByWeight<Value> watch_quantizable(const ParameterLayout& layout, ValuesOf va
   return seen;
 }
 
+/// What is no number has no place in a range or histogram.
+void check_finite(const std::string& weight, TensorView<const float> x) {
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    const float* values = x[row].data();
+    for (int64_t j = 0; j < x.cols(); ++j)
+      if (!std::isfinite(values[j]))
+        fail(ErrorKind::data, "[quantize] input ", j, " of ", weight, ": needs a finite number, has ", values[j],
+             "; did training diverge?");
+  }
+}
+
 /// An observer that hands rows of watched weights to add(seen, x).
 template <class Value, class Add>
 InputObserver observer_of(SeenByWeight<Value>& all, Add add) {
   return [&all, add](int weight, ConstMatrix x) {
     Seen<Value>* seen = all[static_cast<std::size_t>(weight)].get();
-    if (seen != nullptr) add(*seen, x.view<const float>());
+    if (seen == nullptr) return;
+    check_finite(seen->name, x.view<const float>());
+    add(*seen, x.view<const float>());
   };
 }
 
@@ -94,13 +107,13 @@ HistogramCollector::~HistogramCollector() = default;
 InputObserver HistogramCollector::observer() {
   return observer_of(impl_->seen, [](Seen<int64_t>& seen, TensorView<const float> x) {
     if (!std::isnormal(seen.top)) return;
-    const float bins_a_unit = static_cast<float>(kHistogramBins) / seen.top;
     std::vector<int64_t> counts(kHistogramBins);
     for (int64_t row = 0; row < x.rows(); ++row) {
       const float* values = x[row].data();
       for (int64_t j = 0; j < x.cols(); ++j) {
-        const float place = std::min(std::fabs(values[j]) * bins_a_unit, static_cast<float>(kHistogramBins - 1));
-        ++counts[static_cast<std::size_t>(place)];
+        // Divided first: bins for a unit are more than a float can say where the top is tiny.
+        const float place = std::fabs(values[j]) / seen.top * static_cast<float>(kHistogramBins);
+        ++counts[static_cast<std::size_t>(std::min(place, static_cast<float>(kHistogramBins - 1)))];
       }
     }
     const std::lock_guard lock(seen.adding);

@@ -17,7 +17,7 @@ namespace vit {
 using ChannelRanges = std::map<std::string, std::vector<float>>;
 
 /// Gathers the ranges of all quantisable weights while an fp32 engine runs with `observer()`. The same for any order of
-/// the pictures and any number of threads.
+/// the pictures and any number of threads. The run throws Error (data) where an input is not finite.
 class RangeCollector {
  public:
   explicit RangeCollector(const ParameterLayout& layout);
@@ -46,6 +46,7 @@ class HistogramCollector {
   /// The top of each histogram is the largest of its weight's ranges.
   HistogramCollector(const ParameterLayout& layout, const ChannelRanges& ranges);
   ~HistogramCollector();
+  /// As RangeCollector's.
   InputObserver observer();
   InputHistograms histograms() const;
 

@@ -140,6 +140,44 @@ TEST(Calibration, HistogramsCountAllInputs) {
   EXPECT_GT(qkv.counts.back(), 0);
 }
 
+/// Hands one row to an observer, as the product of the first watched weight.
+void observe_row(const ParameterLayout& layout, const InputObserver& observer, float value) {
+  const std::string name = quantizable_weights(layout).front();
+  std::vector<float> row(static_cast<std::size_t>(layout.find(name)->shape[1]));
+  row[1] = value;
+  const auto weight = static_cast<int>(layout.find(name) - layout.all().data());
+  observer(weight, TensorView<const float>(row.data(), {1, static_cast<int64_t>(row.size())}));
+}
+
+TEST(Calibration, InputsThatAreNoNumbersAreAnError) {
+  const Model model = test::small_model(kNames);
+  RangeCollector ranges(model.layout);
+  HistogramCollector histograms(model.layout, ranges_of(model));
+  for (const float value : {std::nanf(""), INFINITY, -INFINITY})
+    for (const InputObserver& observer : {ranges.observer(), histograms.observer()}) try {
+        observe_row(model.layout, observer, value);
+        ADD_FAILURE() << value << " was taken";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::data);
+        EXPECT_NE(std::string(error.what()).find(quantizable_weights(model.layout).front()), std::string::npos);
+      }
+}
+
+TEST(Calibration, TinyAndLargerInputsHaveABin) {
+  const Model model = test::small_model(kNames);
+  const std::string name = quantizable_weights(model.layout).front();
+  for (const float top : {1.2e-38f, 1e-36f, 1.0f, 3e38f}) {
+    ChannelRanges ranges = ranges_of(model);
+    ranges.at(name).assign(ranges.at(name).size(), top);
+    HistogramCollector collector(model.layout, ranges);
+    for (const float value : {0.0f, top, std::min(2 * top, 3.4e38f)})
+      observe_row(model.layout, collector.observer(), value);
+    const std::vector<int64_t> counts = collector.histograms().at(name).counts;
+    EXPECT_EQ(counts.front(), 3 * static_cast<int64_t>(ranges.at(name).size()) - 2) << top;
+    EXPECT_EQ(counts.back(), 2) << top;
+  }
+}
+
 TEST(Calibration, ScaleOfLeastSquaredError) {
   Histogram histogram{127, std::vector<int64_t>(kHistogramBins)};
   EXPECT_FLOAT_EQ(input_scale(histogram, ClipRule::max), 1);
