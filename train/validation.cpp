@@ -1,6 +1,7 @@
 #include "train/validation.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "infer/engine.h"
 #include "vit/core/error.h"
@@ -9,9 +10,10 @@
 namespace vit {
 namespace {
 
-bool is_correct(TensorView<const float> logits, int32_t label) {
+/// Never where the loss is no number: the largest of such logits is none.
+bool is_correct(TensorView<const float> logits, int32_t label, float loss) {
   const float* row = logits.data();
-  return std::max_element(row, row + logits.dim(0)) - row == label;
+  return std::isfinite(loss) && std::max_element(row, row + logits.dim(0)) - row == label;
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ std::optional<ValidationResult> run_validation(const Model& model, std::shared_p
     for (int64_t b = 0; b < next->size; ++b) {
       const auto i = static_cast<std::size_t>(b);
       result.loss += static_cast<double>(losses[i]);
-      correct += is_correct(logits[b], next->labels[i]) ? 1 : 0;
+      correct += is_correct(logits[b], next->labels[i], losses[i]) ? 1 : 0;
     }
     result.images += next->size;
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "infer/engine.h"
@@ -60,6 +61,18 @@ TEST_F(Validation, LossAndTop1AreMeansOverThePictures) {
     EXPECT_EQ(result->images, 13);
     EXPECT_NEAR(result->loss, expected.loss, 1e-5 * expected.loss);
     EXPECT_EQ(result->top1, expected.top1);
+  }
+}
+
+// The first class would be the largest of logits that are no numbers.
+TEST_F(Validation, LogitsThatAreNoNumbersAreWrongAnswers) {
+  for (float broken : {std::nanf(""), INFINITY}) {
+    const Parameter& head = *model_.layout.find("head.weight");
+    std::fill_n(at(model_.weights, head), head.count, broken);
+    const auto result = run_validation(model_, data_.split("val"), training_pipeline(data_, config_), 4, nullptr);
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->top1, 0);
+    EXPECT_FALSE(std::isfinite(result->loss));
   }
 }
 
