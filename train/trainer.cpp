@@ -158,6 +158,14 @@ void Run::resume(const Dataset& data) {
     fail(ErrorKind::data, "[train] /checkpoint/counters: batches: needs at most ", batches_, ", has ",
          state_.counters.batches, " (", where, ")");
   }
+  const RunCounters& c = state_.counters;
+  const int64_t made = c.epoch * steps_ + ceil_div(c.batches, config_.accumulate);
+  if (c.step != made)
+    fail(ErrorKind::data, "[train] /checkpoint/counters: step: needs ", made, " after ", c.epoch, " epochs and ",
+         c.batches, " batches, has ", c.step, " (", where, ")");
+  if (c.images > c.images_seen || c.images_seen > train_->size())
+    fail(ErrorKind::data, "[train] /checkpoint/counters: images, images_seen: need at most ", train_->size(), ", have ",
+         c.images, " and ", c.images_seen, " (", where, ")");
   optimizer_ = std::make_unique<Optimizer>(state_.model.layout, optimizer_options(config_));
   write_history(folder_.path, state_.counters.history);
   write_file_atomically(folder_.config(), json_text(to_json(config_), 2) + "\n");

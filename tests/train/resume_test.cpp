@@ -8,12 +8,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "tests/support/temp_dir.h"
 #include "tests/train/small_run.h"
+#include "train/checkpoint.h"
+#include "train/run_folder.h"
 #include "train/trainer.h"
 #include "vit/core/rng.h"
 #include "vit/io/atomic_file.h"
@@ -98,6 +101,26 @@ TEST(ResumeAtTheEndOfAnEpoch, HasTheBitsOfARunThatNeverStopped) {
     train_some(config, folder / "parts", -1, true);
     test::expect_same_state(last_state(folder / "whole"), last_state(folder / "parts"));
   }
+}
+
+TEST(ResumeRefusal, NamesCountersThatDoNotBelongTogether) {
+  const TempDir folder;
+  const TrainConfig config = small_config();
+  train_some(config, folder / "run", 3, false);
+  const std::filesystem::path last = RunFolder{folder / "run"}.last();
+  const TrainState good = last_state(folder / "run");
+  const auto message_for = [&](auto change) {
+    TrainState state = last_state(folder / "run");
+    change(state.counters);
+    save_checkpoint(last, state);
+    const std::string message = error_of(ErrorKind::data, [&] { train_some(config, folder / "run", -1, true); });
+    save_checkpoint(last, good);
+    return message;
+  };
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  EXPECT_NE(message_for([](RunCounters& c) { c.step = kMost; }).find("step: needs 3"), std::string::npos);
+  EXPECT_NE(message_for([](RunCounters& c) { c.images_seen = kMost; }).find("images_seen"), std::string::npos);
+  EXPECT_NE(message_for([](RunCounters& c) { c.images = kMost; }).find("images"), std::string::npos);
 }
 
 TEST(ResumeRefusal, NamesWhatDiffers) {
