@@ -7,6 +7,7 @@
 #include "datasets/hdf5_format.h"
 #include "datasets/hdf5_split.h"
 #include "vit/core/error.h"
+#include "vit/core/json_text.h"
 #include "vit/io/hdf5.h"
 
 namespace vit {
@@ -81,7 +82,7 @@ class Hdf5Dataset final : public Dataset {
            kDatasetVersion);
     class_names_ = file_.read_texts("/class_names");
     if (!file_.has_attribute("/", "preprocess")) return;
-    preprocess_ = nlohmann::json::parse(file_.read_attribute("/", "preprocess"), nullptr, false);
+    preprocess_ = parse_json_text(file_.read_attribute("/", "preprocess"));
     if (!preprocess_.is_object())
       fail(ErrorKind::data, "[dataset] attribute 'preprocess' of ", where(), " is not a JSON object");
   }

@@ -75,6 +75,10 @@ TEST(ModelFile, NamesWhatDoesNotFit) {
   EXPECT_TRUE(has(shallow, "blocks.1.")) << shallow;
   const std::string nan = error_after([](Model& m) { at(m.weights, *m.layout.find("head.bias"))[1] = NAN; });
   EXPECT_TRUE(has(nan, "head.bias") && has(nan, "not finite")) << nan;
+  const std::string deep = error_after([](Model& m) {
+    for (int i = 0; i < 100; ++i) m.training = nlohmann::json::array({m.training});
+  });
+  EXPECT_TRUE(has(deep, "/training") && has(deep, "nests too deep")) << deep;
   const std::string huge = error_after([](Model& m) { m.config.width = 1 << 16; });
   EXPECT_TRUE(has(huge, "needs")) << huge;
 }

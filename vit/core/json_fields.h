@@ -32,8 +32,11 @@ inline nlohmann::json optional_json(const std::optional<double>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
 }
 
-/// Throws Error that names `what` and `where`: data for a text that is not JSON, usage for a number beyond all doubles.
+/// Throws Error that names `what` and `where`: data for a text that is not JSON or nests too deep, usage for a number
+/// beyond all doubles.
 inline nlohmann::json parse_json(std::string_view text, std::string_view what, std::string_view where) {
+  if (nests_too_deep(text))
+    fail(ErrorKind::data, "[", what, "] needs JSON of at most ", kMostJsonLevels, " levels, has more (", where, ")");
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::out_of_range& error) {
