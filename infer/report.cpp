@@ -131,6 +131,7 @@ std::string report_json_text(const Evaluation& evaluation, const ReportContext& 
 
 std::string classes_csv(const Evaluation& evaluation) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   out.precision(9);
   out << "label,images,predicted,correct,precision,recall,f1\n";
   for (std::size_t c = 0; c < evaluation.scores.classes.size(); ++c) {
@@ -143,6 +144,7 @@ std::string classes_csv(const Evaluation& evaluation) {
 
 std::string predictions_csv(const Evaluation& evaluation) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   out << "index,path,label,predicted,probability,rank,correct\n";
   for (const ImageAnswer& a : evaluation.answers)
     out << a.index << ',' << csv_text(a.path) << ',' << csv_text(name_of(evaluation, a.label)) << ','
@@ -153,6 +155,7 @@ std::string predictions_csv(const Evaluation& evaluation) {
 
 std::string confusion_csv(const Evaluation& evaluation) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   out << "true\\predicted";
   for (const std::string& name : evaluation.class_names) out << ',' << csv_text(name);
   out << '\n';

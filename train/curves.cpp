@@ -1,13 +1,13 @@
 #include "train/curves.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <optional>
 #include <string>
 
 #include "infer/picture.h"
+#include "infer/text_format.h"
 #include "train/plot.h"
+#include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit {
@@ -44,9 +44,7 @@ Chart accuracy_chart(const std::vector<HistoryRow>& rows) {
   if (points.empty()) return chart;
   const auto best = std::max_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.y < b.y; });
   chart.highlight = static_cast<int>(best - points.begin());
-  std::array<char, 64> name{};
-  std::snprintf(name.data(), name.size(), "val, best %.2f in epoch %.0f", best->y, best->x);
-  chart.lines.front().name = name.data();
+  chart.lines.front().name = concat("val, best ", fixed(best->y, 2), " in epoch ", fixed(best->x, 0));
   return chart;
 }
 

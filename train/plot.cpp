@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <opencv2/imgproc.hpp>
 
 #include "infer/picture.h"
@@ -70,13 +70,11 @@ Range padded(Range range, bool from_zero) {
 std::string tick_text(double value, double step) {
   std::array<char, 32> text{};
   const double shown = std::abs(value) < 1e-9 * step ? 0 : value;  // no "-0"
-  if (step < 1e-5 || std::abs(value) >= 1e6) {
-    std::snprintf(text.data(), text.size(), "%.1e", shown);
-  } else {
-    const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 5);
-    std::snprintf(text.data(), text.size(), "%.*f", decimals, shown);
-  }
-  return text.data();
+  const bool scientific = step < 1e-5 || std::abs(value) >= 1e6;
+  const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 5);
+  const auto end = scientific ? std::to_chars(text.begin(), text.end(), shown, std::chars_format::scientific, 1)
+                              : std::to_chars(text.begin(), text.end(), shown, std::chars_format::fixed, decimals);
+  return {text.data(), end.ptr};
 }
 
 /// The drawing area of one chart and the numbers it shows.

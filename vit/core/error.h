@@ -1,6 +1,7 @@
 // The one exception type of the library and the helper that throws it.
 #pragma once
 
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -24,10 +25,11 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-/// Joins the parts with operator<<.
+/// Joins the parts with operator<<, numbers as in C++ itself whatever the program's locale is.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   (out << ... << parts);
   return out.str();
 }
