@@ -7,6 +7,10 @@ vit_needs("spdlog" FOUND spdlog_FOUND VERSION spdlog_VERSION FROM 1.5 BELOW 2 PA
 if(VIT_BUILD_TESTS)
   find_package(GTest QUIET)
   vit_needs("GoogleTest" FOUND GTest_FOUND VERSION GTest_VERSION FROM 1.11 PACKAGE libgtest-dev)
+  find_library(VIT_OPENCV_IMGCODECS opencv_imgcodecs)  # another reader and writer of picture files
+  vit_needs("OpenCV's imgcodecs" FOUND VIT_OPENCV_IMGCODECS PACKAGE libopencv-imgcodecs-dev)
+  vit_library(opencv_codecs INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGCODECS})
+  mark_as_advanced(VIT_OPENCV_IMGCODECS)
 endif()
 if(VIT_BUILD_BENCH)
   find_package(benchmark QUIET)
@@ -21,6 +25,3 @@ set_property(TARGET hwy::hwy APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS HWY_D
 # What `vit --version` says.
 string(CONCAT VIT_LIBRARIES "oneDNN ${VIT_DNNL_VERSION}, Highway ${hwy_VERSION}, oneTBB ${TBB_VERSION}, "
        "OpenCV ${VIT_OPENCV_VERSION}, HDF5 ${HDF5_VERSION}, libarchive ${LibArchive_VERSION}")
-
-set_source_files_properties(${PROJECT_SOURCE_DIR}/preprocess/opencv_codecs.cpp PROPERTIES COMPILE_DEFINITIONS
-                            VIT_OPENCV_IMGCODECS_NAME="${VIT_OPENCV_IMGCODECS_NAME}")

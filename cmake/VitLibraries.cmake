@@ -14,18 +14,26 @@ find_path(VIT_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp)
 find_library(VIT_DNNL_LIBRARY dnnl)
 # OpenCV: the distribution's OpenCVConfig comes only with all modules and their hundreds of packages.
 find_path(VIT_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4)
-find_library(VIT_OPENCV_IMGCODECS opencv_imgcodecs)
 find_library(VIT_OPENCV_IMGPROC opencv_imgproc)
 find_library(VIT_OPENCV_CORE opencv_core)
 find_path(VIT_TURBOJPEG_INCLUDE turbojpeg.h)
 find_library(VIT_TURBOJPEG_LIBRARY turbojpeg)
-mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGCODECS VIT_OPENCV_IMGPROC
-                 VIT_OPENCV_CORE VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY)
+find_path(VIT_SPNG_INCLUDE spng.h)
+find_library(VIT_SPNG_LIBRARY spng)
+find_path(VIT_WEBP_INCLUDE webp/demux.h)
+find_library(VIT_WEBP_LIBRARY webp)
+find_library(VIT_WEBPDEMUX_LIBRARY webpdemux)
+find_package(TIFF QUIET)
+mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGPROC VIT_OPENCV_CORE
+                 VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY VIT_SPNG_INCLUDE VIT_SPNG_LIBRARY
+                 VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY)
 
 vit_header_version(VIT_DNNL_VERSION ${VIT_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
                    DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH)
 vit_header_version(VIT_OPENCV_VERSION ${VIT_OPENCV_INCLUDE}/opencv2/core/version.hpp
                    CV_VERSION_MAJOR CV_VERSION_MINOR CV_VERSION_REVISION)
+vit_header_version(VIT_SPNG_VERSION ${VIT_SPNG_INCLUDE}/spng.h
+                   SPNG_VERSION_MAJOR SPNG_VERSION_MINOR SPNG_VERSION_PATCH)
 
 vit_needs("threads"       FOUND Threads_FOUND PACKAGE libc6-dev)
 vit_needs("OpenMP"        FOUND OpenMP_CXX_FOUND PACKAGE g++)
@@ -33,10 +41,13 @@ vit_needs("oneDNN"        FOUND VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VERSION VIT_DN
                           PACKAGE libdnnl-dev)
 vit_needs("Highway"       FOUND hwy_FOUND VERSION hwy_VERSION FROM 1.0 PACKAGE libhwy-dev)
 vit_needs("oneTBB"        FOUND TBB_FOUND VERSION TBB_VERSION FROM 2021 PACKAGE libtbb-dev)
-vit_needs("OpenCV"        FOUND VIT_OPENCV_INCLUDE VIT_OPENCV_CORE VIT_OPENCV_IMGPROC VIT_OPENCV_IMGCODECS
+vit_needs("OpenCV"        FOUND VIT_OPENCV_INCLUDE VIT_OPENCV_CORE VIT_OPENCV_IMGPROC
                           VERSION VIT_OPENCV_VERSION FROM 4.5 BELOW 5
-                          PACKAGE "libopencv-core-dev, libopencv-imgproc-dev, libopencv-imgcodecs-dev")
+                          PACKAGE "libopencv-core-dev, libopencv-imgproc-dev")
 vit_needs("libjpeg-turbo" FOUND VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY PACKAGE libturbojpeg0-dev)
+vit_needs("libspng"       FOUND VIT_SPNG_INCLUDE VIT_SPNG_LIBRARY VERSION VIT_SPNG_VERSION FROM 0.7 PACKAGE libspng-dev)
+vit_needs("libwebp"       FOUND VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY PACKAGE libwebp-dev)
+vit_needs("libtiff"       FOUND TIFF_FOUND VERSION TIFF_VERSION_STRING FROM 4.5 PACKAGE libtiff-dev)
 vit_needs("HDF5"          FOUND HDF5_FOUND VERSION HDF5_VERSION FROM 1.10 BELOW 2 PACKAGE libhdf5-dev)
 vit_needs("libarchive"    FOUND LibArchive_FOUND VERSION LibArchive_VERSION FROM 3.4 PACKAGE libarchive-dev)
 vit_needs("nlohmann-json" FOUND nlohmann_json_FOUND VERSION nlohmann_json_VERSION FROM 3.9 PACKAGE nlohmann-json3-dev)
@@ -60,13 +71,7 @@ else()
 endif()
 vit_library(dnnl INCLUDES ${VIT_DNNL_INCLUDE} LINKS ${VIT_DNNL_LIBRARY})
 vit_library(opencv INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGPROC} ${VIT_OPENCV_CORE})
-vit_library(turbojpeg INCLUDES ${VIT_TURBOJPEG_INCLUDE} LINKS ${VIT_TURBOJPEG_LIBRARY})
-# Loaded at run time by preprocess/opencv_codecs.cpp, under the name that its link has (where it
-# is no link: by its path); tests are linked to it.
-vit_library(opencv_codecs INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGCODECS})
-if(IS_SYMLINK ${VIT_OPENCV_IMGCODECS})
-  file(READ_SYMLINK ${VIT_OPENCV_IMGCODECS} VIT_OPENCV_IMGCODECS_NAME)
-  get_filename_component(VIT_OPENCV_IMGCODECS_NAME ${VIT_OPENCV_IMGCODECS_NAME} NAME)
-else()
-  set(VIT_OPENCV_IMGCODECS_NAME ${VIT_OPENCV_IMGCODECS})
-endif()
+vit_library(picture_files
+            INCLUDES ${VIT_TURBOJPEG_INCLUDE} ${VIT_SPNG_INCLUDE} ${VIT_WEBP_INCLUDE} ${TIFF_INCLUDE_DIRS}
+            LINKS ${VIT_TURBOJPEG_LIBRARY} ${VIT_SPNG_LIBRARY} ${VIT_WEBPDEMUX_LIBRARY} ${VIT_WEBP_LIBRARY}
+                  ${TIFF_LIBRARIES})

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "datasets/entry_source.h"
-#include "preprocess/codec/inspect.h"
+#include "preprocess/image.h"
 #include "vit/core/error.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
@@ -47,8 +47,8 @@ int64_t square_side(const std::string& path) {
     const DecodeLimits limits;
     const std::string content = read_file(path, limits.max_bytes);
     const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(content.data()), content.size());
-    const codec::FileInfo info = codec::inspect(bytes, path, limits);
-    return info.width == info.height ? info.width : 0;
+    const ImageSize size = stated_image_size(bytes, path, limits);
+    return size.width == size.height ? size.width : 0;
   } catch (const Error&) {
     return kUnknown;
   }

@@ -4,7 +4,7 @@
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
-#include "preprocess/opencv_codecs.h"
+#include "preprocess/encode_png.h"
 #include "vit/core/error.h"
 
 namespace vit {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "preprocess/encode_png.h"
 #include "preprocess/image.h"
-#include "preprocess/opencv_codecs.h"
 
 namespace vit {
 

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
-#include <optional>
 #include <string>
 #include <utility>
 
-#include "preprocess/codec/decode_jpeg.h"
-#include "preprocess/codec/inspect.h"
-#include "preprocess/opencv_codecs.h"
+#include "preprocess/codec/codecs.h"
+#include "preprocess/codec/orientation.h"
 #include "preprocess/opencv_setup.h"
 #include "vit/io/atomic_file.h"
 
@@ -29,6 +27,13 @@ int rgb_conversion(int channels) {
   }
 }
 
+void check_length(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
+  const int64_t most = std::min<int64_t>(limits.max_bytes, INT32_MAX);
+  if (bytes.empty()) fail(ErrorKind::data, "[decode_image] ", name, ": empty, has 0 bytes");
+  if (std::ssize(bytes) > most)
+    fail(ErrorKind::data, "[decode_image] ", name, ": too large: has ", bytes.size(), " bytes, the limit is ", most);
+}
+
 }  // namespace
 
 void validate(const Image& image) {
@@ -41,25 +46,19 @@ void validate(const Image& image) {
   }
 }
 
+ImageSize stated_image_size(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
+  check_length(bytes, name, limits);
+  return codec::stated_size(bytes, name, limits);
+}
+
 Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
-  if (bytes.empty()) fail(ErrorKind::data, "[decode_image] ", name, ": empty, has 0 bytes");
-  if (std::ssize(bytes) > std::min<int64_t>(limits.max_bytes, INT32_MAX)) {
-    fail(ErrorKind::data, "[decode_image] ", name, ": too large: has ", bytes.size(), " bytes, the limit is ",
-         std::min<int64_t>(limits.max_bytes, INT32_MAX));
-  }
-  const codec::FileInfo info = codec::inspect(bytes, name, limits);
-  const std::span<const uint8_t> whole = info.rewritten.empty() ? bytes : std::span<const uint8_t>(info.rewritten);
-  if (info.format == "JPEG")
-    if (std::optional<Image> image = codec::decode_jpeg(whole);
-        image && image->width == info.width && image->height == info.height)
-      return *std::move(image);
-  setup_opencv();
-  const cv::Mat bgr = decode_bgr(whole);
-  if (bgr.cols != info.width || bgr.rows != info.height) {
-    fail(ErrorKind::data, "[decode_image] ", name, ": ", info.format, " of ", info.width, " x ", info.height,
-         " cannot be decoded; is its pixel data damaged, or of an unusual kind?");
-  }
-  return image_from_bgr(bgr);
+  check_length(bytes, name, limits);
+  return codec::decode(bytes, name, limits);
+}
+
+Image upright(Image image) {
+  const int orientation = std::exchange(image.orientation, 1);
+  return codec::turned_upright(std::move(image), orientation);
 }
 
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {

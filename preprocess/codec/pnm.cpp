@@ -1,4 +1,8 @@
-#include "preprocess/codec/inspect.h"
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "preprocess/codec/codecs.h"
 
 namespace vit::codec {
 namespace {
@@ -6,16 +10,30 @@ namespace {
 bool is_space(int64_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(int64_t c) { return c >= '0' && c <= '9'; }
 
-/// The next number of the header; comments run from # to the end of the line.
-int64_t next_number(const ByteView& file, int64_t& at) {
-  while (is_space(file.u8(at)) || file.u8(at) == '#') {
-    if (file.u8(at) == '#') {
-      while (file.u8(at) != '\n') ++at;
-    }
-    ++at;
+struct Header {
+  int64_t kind = 0;  // the digit of P1 .. P6
+  int64_t width = 0, height = 0, max_value = 1, data_at = 0;
+
+  bool text() const { return kind <= 3; }
+  bool bitmap() const { return kind == 1 || kind == 4; }
+  int64_t channels() const { return kind == 3 || kind == 6 ? 3 : 1; }
+};
+
+/// Behind spaces and comments, which run from # to the end of the line.
+void skip_space(const ByteView& file, int64_t& at) {
+  while (at < file.size() && (is_space(file.u8(at)) || file.u8(at) == '#')) {
+    if (file.u8(at) == '#')
+      while (at < file.size() && file.u8(at) != '\n' && file.u8(at) != '\r') ++at;
+    at += at < file.size();
   }
-  int64_t value = 0;
+}
+
+/// The next number, written in decimal.
+int64_t next_number(const ByteView& file, int64_t& at) {
+  skip_space(file, at);
+  if (at >= file.size()) return file.u8(at);  // throws: truncated
   if (!is_digit(file.u8(at))) file.reject("needs a number at offset ", at, "; the file is damaged");
+  int64_t value = 0;
   for (; at < file.size() && is_digit(file.u8(at)); ++at) {
     value = value * 10 + (file.u8(at) - '0');
     if (value > INT32_MAX) file.reject("number at offset ", at, " is more than ", INT32_MAX);
@@ -23,46 +41,123 @@ int64_t next_number(const ByteView& file, int64_t& at) {
   return value;
 }
 
-/// Samples written as text: numbers, or for P1 single digits that need no space between them.
-int64_t count_text_samples(const ByteView& file, int64_t at, bool bitmap) {
-  int64_t count = 0;
-  bool inside = false;
-  for (; at < file.size(); ++at) {
-    const bool digit = is_digit(file.u8(at));
-    count += digit && (bitmap || !inside);
-    inside = digit;
+Header read_header(const ByteView& file, const DecodeLimits& limits) {
+  Header header{.kind = file.u8(1) - '0'};
+  int64_t at = 2;
+  header.width = next_number(file, at);
+  header.height = next_number(file, at);
+  checked_size(file, header.width, header.height, limits);
+  if (!header.bitmap()) header.max_value = next_number(file, at);
+  if (header.max_value < 1 || header.max_value > 65535)
+    file.reject("needs samples up to 1 .. 65535, has up to ", header.max_value);
+  if (at < file.size() && file.u8(at) == '#') skip_space(file, --at);
+  header.data_at = at + 1;  // one space ends the header
+  return header;
+}
+
+/// Sample values 0 .. max_value to bytes, rounded as Pillow does; above 8 bits gray goes through 16 bits, of which the
+/// upper byte stays.
+std::vector<uint8_t> byte_table(const Header& header) {
+  std::vector<uint8_t> table(static_cast<size_t>(header.max_value) + 1);
+  const bool wide_gray = header.max_value > 255 && header.channels() == 1;
+  for (size_t v = 0; v < table.size(); ++v) {
+    const double part = static_cast<double>(v) / static_cast<double>(header.max_value);
+    table[v] = static_cast<uint8_t>(wide_gray ? std::lrint(part * 65535) >> 8 : std::lrint(part * 255));
   }
-  return count;
+  return table;
+}
+
+void set_gray(Image& image, int64_t pixel, uint8_t value) { std::fill_n(image.pixels.data() + pixel * 3, 3, value); }
+
+void read_binary_bitmap(const ByteView& file, const Header& header, Image& image) {
+  const int64_t row_bytes = (header.width + 7) / 8;
+  const auto rows = file.part(header.data_at, row_bytes * header.height);
+  for (int64_t y = 0, pixel = 0; y < header.height; ++y) {
+    const uint8_t* row = rows.data() + y * row_bytes;
+    for (int64_t x = 0; x < header.width; ++x) set_gray(image, pixel++, (row[x / 8] >> (7 - x % 8) & 1) != 0 ? 0 : 255);
+  }
+}
+
+void read_binary(const ByteView& file, const Header& header, Image& image) {
+  const int64_t samples = header.width * header.height * header.channels();
+  const int64_t sample_bytes = header.max_value > 255 ? 2 : 1;
+  const auto data = file.part(header.data_at, samples * sample_bytes);
+  if (header.max_value == 255 && header.channels() == 3) {
+    std::copy(data.begin(), data.end(), image.pixels.begin());
+    return;
+  }
+  const std::vector<uint8_t> table = byte_table(header);
+  for (int64_t i = 0; i < samples; ++i) {
+    const auto at = static_cast<size_t>(i * sample_bytes);
+    const int64_t value = sample_bytes == 1 ? data[at] : data[at] << 8 | data[at + 1];
+    const uint8_t byte = table[static_cast<size_t>(std::min(value, header.max_value))];
+    if (header.channels() == 3) {
+      image.pixels[static_cast<size_t>(i)] = byte;
+    } else {
+      set_gray(image, i, byte);
+    }
+  }
+}
+
+[[noreturn]] void reject_short(const ByteView& file, const Header& header, int64_t samples) {
+  file.reject("truncated: needs ", header.width, " x ", header.height, " pixels, has ", samples, " numbers");
+}
+
+/// Single digits, which need no space between them.
+void read_text_bitmap(const ByteView& file, const Header& header, Image& image) {
+  int64_t at = header.data_at;
+  for (int64_t i = 0; i < header.width * header.height; ++i, ++at) {
+    skip_space(file, at);
+    if (at >= file.size()) reject_short(file, header, i);
+    if (file.u8(at) != '0' && file.u8(at) != '1') file.reject("needs 0 or 1 at offset ", at, "; the file is damaged");
+    set_gray(image, i, file.u8(at) == '1' ? 0 : 255);
+  }
+}
+
+void read_text(const ByteView& file, const Header& header, Image& image) {
+  const std::vector<uint8_t> table = byte_table(header);
+  int64_t at = header.data_at;
+  for (int64_t i = 0; i < header.width * header.height * header.channels(); ++i) {
+    skip_space(file, at);
+    if (at >= file.size()) reject_short(file, header, i);
+    const int64_t value = next_number(file, at);
+    if (value > header.max_value) file.reject("sample ", value, " before offset ", at, " is above ", header.max_value);
+    const uint8_t byte = table[static_cast<size_t>(value)];
+    if (header.channels() == 3) {
+      image.pixels[static_cast<size_t>(i)] = byte;
+    } else {
+      set_gray(image, i, byte);
+    }
+  }
 }
 
 }  // namespace
 
-FileInfo inspect_pnm(const ByteView& file, const DecodeLimits& limits) {
-  const int64_t kind = file.u8(1) - '0';
-  const bool text = kind <= 3, bitmap = kind == 1 || kind == 4, colour = kind == 3 || kind == 6;
-  FileInfo info;
-  int64_t at = 2;
-  info.width = next_number(file, at);
-  info.height = next_number(file, at);
-  check_size(file, info, limits);
-  const int64_t max_value = bitmap ? 1 : next_number(file, at);
-  if (!bitmap && max_value != 255 && max_value != 65535) {
-    file.reject("needs samples up to 255 or 65535, has up to ", max_value);  // the decoder would not scale them
+ImageSize size_of_pnm(const ByteView& file, const DecodeLimits& limits) {
+  const Header header = read_header(file, limits);
+  return {header.width, header.height};
+}
+
+Image decode_pnm(const ByteView& file, const DecodeLimits& limits) {
+  const Header header = read_header(file, limits);
+  // A sample takes a bit at least, so a short file is known before memory is taken.
+  const int64_t samples = header.width * header.height * header.channels();
+  if (header.text() && file.size() - header.data_at < samples)
+    reject_short(file, header, std::max<int64_t>(0, file.size() - header.data_at));
+  if (!header.text())
+    file.require(header.data_at,
+                 header.bitmap() ? (header.width + 7) / 8 * header.height : samples * (header.max_value > 255 ? 2 : 1));
+  Image image = new_image(file, header.width, header.height, limits);
+  if (header.kind == 1) {
+    read_text_bitmap(file, header, image);
+  } else if (header.kind == 4) {
+    read_binary_bitmap(file, header, image);
+  } else if (header.text()) {
+    read_text(file, header, image);
+  } else {
+    read_binary(file, header, image);
   }
-  const int64_t row_samples = info.width * (colour ? 3 : 1);
-  if (!text) {
-    const int64_t row_bytes = bitmap ? (info.width + 7) / 8 : row_samples * (max_value > 255 ? 2 : 1);
-    file.require(at + 1, row_bytes * info.height);  // one space ends the header
-    return info;
-  }
-  const int64_t samples = count_text_samples(file, at, bitmap);
-  if (samples < row_samples * info.height) {
-    file.reject("truncated: needs ", info.width, " x ", info.height, " pixels, has ", samples, " numbers");
-  }
-  // The decoder wants one byte more than the last digit.
-  info.rewritten.assign(file.data(), file.data() + file.size());
-  info.rewritten.push_back('\n');
-  return info;
+  return image;
 }
 
 }  // namespace vit::codec

@@ -5,6 +5,7 @@
 #include <array>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
+#include <utility>
 
 #include "tests/support/temp_dir.h"
 #include "vit/core/error.h"
@@ -82,6 +83,30 @@ TEST(DecodeImage, OtherContentIsNamed) {
   EXPECT_TRUE(contains(error_of(std::string_view("\x01\x02\x03\x04\x05\x06\x07", 7)), "not an image"));
 }
 
+TEST(DecodeImage, FormatsThatAreNotReadAreNamed) {
+  using namespace std::string_view_literals;
+  for (const auto& [bytes, format] : {std::pair{"GIF89a\x01\0\x01\0"sv, "is GIF"},
+                                      {"\0\0\0\x18"
+                                       "ftypheic"sv,
+                                       "is HEIC"},
+                                      {"\0\0\0\x18"
+                                       "ftypavif"sv,
+                                       "is AVIF"},
+                                      {"\0\0\0\x0cjP  \r\n"sv, "is JPEG 2000"},
+                                      {"\xff\x0a\xfa\x1f"sv, "is JPEG XL"},
+                                      {"8BPS\0\1"sv, "is PSD"},
+                                      {"\0\0\1\0\1\0"sv, "is ICO"},
+                                      {"<?xml version='1.0'?><svg xmlns='x'/>"sv, "is SVG"},
+                                      {"P7\nWIDTH 1"sv, "is PAM"}})
+    EXPECT_TRUE(contains(error_of(bytes), format)) << error_of(bytes);
+  try {  // a format without a mark of its own
+    decode_image(std::vector<uint8_t>(20, 2), "picture.TGA");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_TRUE(contains(error.what(), "is TGA")) << error.what();
+  }
+}
+
 /// Files of a few bytes that claim to be huge. Taking memory for one of them would end the test with the machine.
 TEST(DecodeImage, HugeSizesAreRefusedFromTheHeader) {
   using namespace std::string_view_literals;
@@ -127,7 +152,8 @@ TEST(DecodeImage, DamageInsideIsAnError) {
             0);  // a file whose space was reserved, then not written
   EXPECT_TRUE(contains(error_of(jpeg), "truncated"));
 
-  EXPECT_TRUE(contains(error_of(std::string_view("P5 2 2 100\nabcd")), "up to 255"));
+  EXPECT_TRUE(contains(error_of(std::string_view("P5 2 2 70000\nabcd")), "up to 1 .. 65535, has up to 70000"));
+  EXPECT_TRUE(contains(error_of(std::string_view("P2 2 1 100\n1 101")), "is above 100"));
 }
 
 /// Any byte may be wrong: whatever comes out is a picture of sane size or an Error.
@@ -145,6 +171,18 @@ TEST(DecodeImage, FlippedBytesNeverCrash) {
         }
       }
     }
+  }
+}
+
+/// libjpeg-turbo's decoder keeps parts of a file that it failed on; the next one must not see them.
+TEST(DecodeImage, DamagedJpegLeavesNothingToTheNext) {
+  const std::vector<uint8_t> good = encode(cv::Mat(16, 16, CV_8UC3, cv::Scalar(1, 200, 3)), ".jpg");
+  const Image wanted = decode_image(good, "good");
+  for (size_t i = 0; i < good.size(); ++i) {
+    std::vector<uint8_t> damaged = good;
+    damaged[i] ^= 0xFF;
+    error_of(damaged);
+    ASSERT_EQ(decode_image(good, "good").pixels, wanted.pixels) << "after damage at byte " << i;
   }
 }
 

@@ -1,0 +1,16 @@
+// Drawn pictures as PNG files.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace cv {
+class Mat;
+}
+
+namespace vit {
+
+/// `bgr`, of 1, 3 or 4 channels, as a PNG file of the smallest size that zlib finds. Throws Error.
+std::vector<uint8_t> encode_png(const cv::Mat& bgr);
+
+}  // namespace vit
