@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Dataset {
   /// The geometry that made the stored pixels (PreprocessConfig without mean and std matters); null when the
   /// pictures are as their authors made them.
   virtual nlohmann::json preprocess() const = 0;
+  /// Whether the import was told to turn pictures upright as EXIF says; none where a model may still choose (folders).
+  virtual std::optional<bool> exif_rotate() const { return std::nullopt; }
   /// Hex checksum over the labels and pictures of a split; empty when it has none (folders).
   virtual std::string checksum(const std::string& split) const = 0;
   /// Side of the square when all stored pictures are of one square size, else 0.

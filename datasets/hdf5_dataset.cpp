@@ -26,6 +26,7 @@ class Hdf5Dataset final : public Dataset {
 
   const std::vector<std::string>& class_names() const override { return class_names_; }
   nlohmann::json preprocess() const override { return preprocess_; }
+  std::optional<bool> exif_rotate() const override { return exif_rotate_; }
 
   std::vector<std::string> split_names() const override {
     std::vector<std::string> names;
@@ -81,6 +82,7 @@ class Hdf5Dataset final : public Dataset {
       fail(ErrorKind::data, "[dataset] ", where(), " is of version '", version, "', this program reads version ",
            kDatasetVersion);
     class_names_ = file_.read_texts("/class_names");
+    exif_rotate_ = file_.has_attribute("/", "exif_rotate") && file_.read_attribute("/", "exif_rotate") == "1";
     if (!file_.has_attribute("/", "preprocess")) return;
     preprocess_ = parse_json_text(file_.read_attribute("/", "preprocess"));
     if (!preprocess_.is_object())
@@ -91,6 +93,7 @@ class Hdf5Dataset final : public Dataset {
   OpenOptions options_;
   std::vector<std::string> class_names_;
   nlohmann::json preprocess_;
+  bool exif_rotate_ = false;
   std::map<std::string, Entry> splits_;
   mutable std::mutex mutex_;
 };

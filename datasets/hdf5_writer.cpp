@@ -177,6 +177,7 @@ void Hdf5DatasetWriter::finish(const DatasetMetadata& metadata) {
   file.write_attribute("/", "version", kDatasetVersion);
   file.write_attribute("/", "source", metadata.source);
   if (!metadata.preprocess.is_null()) file.write_attribute("/", "preprocess", json_text(metadata.preprocess));
+  if (metadata.exif_rotate) file.write_attribute("/", "exif_rotate", "1");
   file.write_texts("/class_names", metadata.class_names);
   file.close();
 }

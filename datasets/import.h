@@ -27,7 +27,8 @@ struct ImportOptions {
   int64_t size = 0;  // pixels of size x size; 0 = keep, all pictures must then have one size
   Interpolation interpolation = Interpolation::bicubic;
   ResizeRule rule = ResizeRule::shorter_side;
-  bool encoded = false;  // keep the original bytes of each file
+  bool exif_rotate = false;  // turn pictures upright as EXIF says; stored, and with `encoded` left to who decodes
+  bool encoded = false;      // keep the original bytes of each file
   // Of train, stratified, where the source has no val; 0 = none. What is set is an error where there is nothing to
   // draw.
   std::optional<double> val_fraction = {};  // 0.1

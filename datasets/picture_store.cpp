@@ -17,6 +17,7 @@ std::optional<PreprocessConfig> geometry_of(const ImportOptions& options) {
   geometry.resize_size = options.size;
   geometry.rule = options.rule;
   geometry.interpolation = options.interpolation;
+  geometry.exif_rotate = options.exif_rotate;
   validate(geometry);
   return geometry;
 }
@@ -61,6 +62,7 @@ ImportSummary PictureStore::finish(const std::vector<std::string>& class_names, 
   metadata.class_names = class_names;
   metadata.source = source;
   if (geometry_) metadata.preprocess = to_json(*geometry_);
+  metadata.exif_rotate = options_.exif_rotate;
   writer_.finish(metadata);
   summary.class_names = class_names;
   summary.unreadable = std::move(unreadable_);
@@ -75,7 +77,10 @@ void PictureStore::prepare(Picture& picture) const {
       picture.image = {};  // it was decoded to know that it can be
     } else {
       picture.file = {};
-      if (geometry_) picture.image = resize_crop(picture.image, *geometry_);
+      if (geometry_)
+        picture.image = resize_crop(picture.image, *geometry_);
+      else if (options_.exif_rotate)
+        picture.image = upright(std::move(picture.image));
     }
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::data) throw;

@@ -25,6 +25,7 @@ std::string geometry_text(const PreprocessConfig& config) {
   nlohmann::json json = to_json(config);
   json.erase("mean");
   json.erase("std");
+  json.erase("exif_rotate");
   return json_text(json);
 }
 
@@ -163,6 +164,10 @@ KnownPictures known_pictures(std::shared_ptr<const Split> split, const std::vect
 }
 
 void check_geometry(const PreprocessConfig& model, const Dataset& data) {
+  if (const auto imported = data.exif_rotate(); imported && *imported != model.exif_rotate)
+    log(LogLevel::warning, concat("the data set was imported ", *imported ? "with" : "without",
+                                  " --exif-rotate, the model was trained ", *imported ? "without" : "with",
+                                  " it: pixels stay as they are stored, files (--encoded) are read as the model says"));
   const nlohmann::json stored = data.preprocess();
   if (stored.is_null()) return;
   const PreprocessConfig made = preprocess_config_from_json(stored, "the data set");

@@ -45,19 +45,21 @@ nlohmann::json to_json(const PreprocessConfig& config) {
           {"rule", word_of(config.rule)},
           {"interpolation", word_of(config.interpolation)},
           {"mean", channels_to_json(config.mean)},
-          {"std", channels_to_json(config.std)}};
+          {"std", channels_to_json(config.std)},
+          {"exif_rotate", config.exif_rotate}};
 }
 
 PreprocessConfig preprocess_config_from_json(const nlohmann::json& json, std::string_view where,
                                              ErrorKind out_of_range) {
   const JsonFields fields(json, kTag, where);
-  fields.allow_only({"size", "resize_size", "rule", "interpolation", "mean", "std"});
+  fields.allow_only({"size", "resize_size", "rule", "interpolation", "mean", "std", "exif_rotate"});
   PreprocessConfig config;
   config.size = fields.integer("size");
   config.rule = fields.word<ResizeRule>("rule");
   config.interpolation = fields.word<Interpolation>("interpolation");
   config.mean = channels_from_json(fields, "mean");
   config.std = channels_from_json(fields, "std");
+  if (fields.has("exif_rotate")) config.exif_rotate = fields.flag("exif_rotate");  // older files have none
   // Without an effect under `squash`, where it may be left out.
   const bool needs_resize_size = config.rule == ResizeRule::shorter_side || fields.has("resize_size");
   config.resize_size = needs_resize_size ? fields.integer("resize_size") : config.size;

@@ -31,6 +31,7 @@ struct PreprocessConfig {
   Interpolation interpolation = Interpolation::bicubic;
   std::array<float, 3> mean{0.5f, 0.5f, 0.5f};  // of pixels in 0..1, RGB
   std::array<float, 3> std{0.5f, 0.5f, 0.5f};
+  bool exif_rotate = false;  // pictures are turned upright as their EXIF orientation says, before all else
 
   bool operator==(const PreprocessConfig&) const = default;
 };

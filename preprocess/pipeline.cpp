@@ -25,7 +25,8 @@ int64_t Pipeline::patch_dim() const { return 3 * patch_size_ * patch_size_; }
 
 void Pipeline::prepare(const Image& image, TensorView<float> rows) const {
   // Pictures of small data sets have their size already; they are not copied.
-  if (image.width == config_.size && image.height == config_.size && config_.rule == ResizeRule::squash) {
+  const bool turns = config_.exif_rotate && image.orientation != 1;
+  if (!turns && image.width == config_.size && image.height == config_.size && config_.rule == ResizeRule::squash) {
     patchify(image, table_, patch_size_, rows);
   } else {
     patchify(resize_crop(image, config_), table_, patch_size_, rows);

@@ -29,6 +29,7 @@ Image resize(const Image& image, int64_t width, int64_t height, Interpolation in
 }
 
 Image resize_crop(const Image& image, const PreprocessConfig& config) {
+  if (config.exif_rotate && image.orientation != 1) return resize_crop(upright(image), config);
   if (config.rule == ResizeRule::squash) return resize(image, config.size, config.size, config.interpolation);
   validate(image);
   check_target(config.size, config.size);

@@ -10,7 +10,7 @@ namespace vit {
 /// (as Pillow does; OpenCV's own bilinear and bicubic alias). An image that has the size already is returned as is.
 Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation);
 
-/// The size x size pixels that the model takes, by the rule of the config.
+/// The size x size pixels that the model takes, by the rule of the config; turned upright first where it says so.
 Image resize_crop(const Image& image, const PreprocessConfig& config);
 
 }  // namespace vit

@@ -62,6 +62,10 @@ void add_import(CLI::App& data, Run& run) {
   auto* filter =
       add_word_option(*command, "--interpolation", options.interpolation, "with --size: filter of the resize")
           ->group("Pictures");
+  command
+      ->add_flag("--exif-rotate", options.exif_rotate,
+                 "turn pictures upright by their EXIF orientation; a model trained on OUT does so too")
+      ->group("Pictures");
   command->add_flag("--encoded", options.encoded, "keep the bytes of each file, decode when they are used")
       ->excludes(size)
       ->group("Pictures");

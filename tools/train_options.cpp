@@ -36,6 +36,8 @@ constexpr auto kFields = std::to_array<Field>({
     {"--resize-size", "/preprocess/resize_size", "PIXELS", kModel, "shorter side before the centre is cut out"},
     {"--resize", "/preprocess/rule", "shorter_side|squash", kModel, "how pictures become squares"},
     {"--interpolation", "/preprocess/interpolation", "bilinear|bicubic|area", kModel, "filter of the resize"},
+    {"--exif-rotate", "/preprocess/exif_rotate", "", kModel,
+     "turn pictures upright by their EXIF orientation; the model keeps the choice"},
     {"--mean", "/preprocess/mean", "R G B", kModel, "mean of the pixels, in 0..1"},
     {"--std", "/preprocess/std", "R G B", kModel, "standard deviation of the pixels, in 0..1"},
 
@@ -133,6 +135,13 @@ void add_train_config_options(CLI::App& command, json& overrides) {
     const json::json_pointer pointer(field.pointer);
     const json& like = defaults.at(pointer);
     const std::string name = field.option;
+    if (like.is_boolean()) {
+      command
+          .add_flag_function(
+              name, [pointer, &overrides](int64_t) { overrides[pointer] = true; }, field.help)
+          ->group(field.group);
+      continue;
+    }
     const auto take = [name, pointer, like, &overrides](const std::vector<std::string>& words) {
       overrides[pointer] = parse_value(name, words, like);
     };

@@ -51,7 +51,17 @@ PreprocessConfig geometry_of(const PreprocessConfig& geometry, const PreprocessC
   PreprocessConfig out = geometry;
   out.mean = numbers.mean;
   out.std = numbers.std;
+  out.exif_rotate = numbers.exif_rotate;
   return out;
+}
+
+/// The import has chosen for a data set file, the caller for a folder.
+bool resolve_exif_rotate(const Dataset& data, bool asked) {
+  const bool turned = data.exif_rotate().value_or(asked);
+  if (asked && !turned)
+    fail(ErrorKind::usage, "[train] exif_rotate: ", kData,
+         " was imported without it; import it with --exif-rotate, or train on the folder itself");
+  return turned;
 }
 
 /// For another side; unless it was chosen, the share that the centre crop keeps stays.
@@ -233,7 +243,9 @@ void check_init(const Model& init, const ModelConfig& model) {
 
 }  // namespace
 
-PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& config) {
+PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& given) {
+  TrainConfig config = given;
+  config.preprocess.exif_rotate = resolve_exif_rotate(data, given.preprocess.exif_rotate);
   const nlohmann::json stored = data.preprocess();
   if (stored.is_object()) {
     const PreprocessConfig geometry = preprocess_config_from_json(stored, kData);

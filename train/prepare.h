@@ -14,8 +14,9 @@ namespace vit {
 /// What the model file will carry, so that the folder which the data set was imported from is later classified with
 /// the same pixels. The geometry is that which made the stored pixels, and one that was chosen must be the same. Where
 /// pixels were stored as they came, S x S pictures pass unchanged, and pictures in files follow the model's image size,
-/// unless another geometry was chosen. Mean and std come from the config. Throws Error (usage).
-PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& config);
+/// unless another geometry was chosen. Mean and std come from the config; whether EXIF turns pictures from
+/// the import of a data set file, and for folders from the config. Throws Error (usage).
+PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& given);
 
 /// The config with defaults that nobody chose (TrainConfig::chosen) fitted to the choices; says through the log to
 /// what.

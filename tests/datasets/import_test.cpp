@@ -9,6 +9,7 @@
 #include "datasets/dataset.h"
 #include "preprocess/resize_crop.h"
 #include "tests/support/caught_error.h"
+#include "tests/support/exif.h"
 #include "tests/support/picture_files.h"
 #include "tests/support/source_files.h"
 #include "tests/support/temp_dir.h"
@@ -323,6 +324,36 @@ TEST_F(Import, AnArchiveCutAnywhereLeavesNoFile) {
                       {"cut.tar.gz"}));
     EXPECT_FALSE(fs::exists(dir_ / "out.h5"));
   }
+}
+
+/// A JPEG of 6 x 4 pixels that is to be turned by a quarter.
+std::string turned_jpeg() {
+  std::vector<uint8_t> file;
+  cv::imencode(".jpg", cv::Mat(4, 6, CV_8UC3, cv::Scalar(9, 80, 200)), file);
+  return test::with_orientation({file.begin(), file.end()}, 6);
+}
+
+TEST_F(Import, ExifRotationIsStoredAndTurnsPixels) {
+  const FileList files = {{"a/1.jpg", turned_jpeg()}, {"b/1.jpg", turned_jpeg()}};
+  ImportOptions wanted = options(0);
+  import_files(files, wanted);
+  EXPECT_EQ(opened()->exif_rotate(), false);
+  EXPECT_EQ(opened()->split("train")->image(0).width, 6);
+  wanted.exif_rotate = true;
+  import_files(files, wanted);
+  EXPECT_EQ(opened()->exif_rotate(), true);
+  EXPECT_EQ(opened()->split("train")->image(0).width, 4);
+  EXPECT_EQ(opened()->split("train")->image(0).height, 6);
+  wanted.size = 3;
+  import_files(files, wanted);
+  EXPECT_TRUE(opened()->preprocess()["exif_rotate"].get<bool>());
+  wanted.size = 0;
+  wanted.encoded = true;
+  import_files(files, wanted);
+  EXPECT_EQ(opened()->exif_rotate(), true);
+  const Image stored = opened()->split("train")->image(0);  // turned by who prepares it
+  EXPECT_EQ(stored.width, 6);
+  EXPECT_EQ(stored.orientation, 6);
 }
 
 }  // namespace

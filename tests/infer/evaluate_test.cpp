@@ -14,6 +14,7 @@
 #include "tests/infer/small_model.h"
 #include "tests/support/temp_dir.h"
 #include "vit/core/error.h"
+#include "vit/core/log.h"
 
 namespace vit {
 namespace {
@@ -215,6 +216,22 @@ TEST_F(EvaluateTest, PixelsMadeByAnotherRuleAreAnError) {
               evaluate(classifier_, *open_dataset(dir_ / "squash.h5"), "test");
             }).find("resized by another rule"),
             std::string::npos);
+}
+
+TEST_F(EvaluateTest, AnotherChoiceOfExifRotationIsSaid) {
+  ImportOptions options = import_options(0, true);
+  options.exif_rotate = true;
+  import_dataset(dir_ / "data", dir_ / "turned.h5", options);
+  std::vector<std::string> warnings;
+  set_log_sink([&](LogLevel level, std::string_view text) {
+    if (level == LogLevel::warning) warnings.emplace_back(text);
+  });
+  evaluate(classifier_, *open_dataset(dir_ / "data"), "test");
+  EXPECT_TRUE(warnings.empty());
+  evaluate(classifier_, *open_dataset(dir_ / "turned.h5"), "test");
+  set_log_sink({});
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("imported with --exif-rotate"), std::string::npos) << warnings[0];
 }
 
 TEST_F(EvaluateTest, UnknownSplitIsAnErrorThatListsThem) {

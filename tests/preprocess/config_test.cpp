@@ -31,9 +31,10 @@ const PreprocessConfig kImageNet{.size = 224,
                                  .std = {0.229f, 0.224f, 0.225f}};
 
 TEST(PreprocessConfig, JsonIsReadable) {
-  EXPECT_EQ(to_json(kImageNet).dump(),
-            R"({"interpolation":"bilinear","mean":[0.485,0.456,0.406],"resize_size":256,"rule":"shorter_side",)"
-            R"("size":224,"std":[0.229,0.224,0.225]})");
+  EXPECT_EQ(
+      to_json(kImageNet).dump(),
+      R"({"exif_rotate":false,"interpolation":"bilinear","mean":[0.485,0.456,0.406],"resize_size":256,"rule":"shorter_side",)"
+      R"("size":224,"std":[0.229,0.224,0.225]})");
 }
 
 TEST(PreprocessConfig, JsonRoundTripIsExact) {
@@ -43,9 +44,16 @@ TEST(PreprocessConfig, JsonRoundTripIsExact) {
       config.rule = rule;
       config.interpolation = interpolation;
       config.mean[1] = 1.0f / 3.0f;
+      config.exif_rotate = rule == ResizeRule::squash;
       EXPECT_EQ(preprocess_config_from_json(nlohmann::json::parse(to_json(config).dump()), "x"), config);
     }
   }
+}
+
+TEST(PreprocessConfig, FilesWithoutExifRotationIgnoreIt) {
+  nlohmann::json json = to_json(kImageNet);
+  json.erase("exif_rotate");
+  EXPECT_FALSE(preprocess_config_from_json(json, "x").exif_rotate);
 }
 
 TEST(PreprocessConfig, AllFaultsComeInOneMessage) {

@@ -63,6 +63,21 @@ TEST(Resize, RefusesBadSizes) {
   EXPECT_THROW(resize(Image{2, 2, {}}, 1, 1, Interpolation::area), Error);
 }
 
+TEST(ResizeCrop, ExifTurnsFirstWhereTheConfigSaysSo) {
+  Image image = test::noise_image(12, 6);
+  image.orientation = 6;
+  PreprocessConfig config{.size = 6, .resize_size = 6, .rule = ResizeRule::shorter_side};
+  EXPECT_EQ(resize_crop(image, config).pixels, resize_crop(test::noise_image(12, 6), config).pixels);
+  config.exif_rotate = true;
+  const Image turned = upright(image);
+  EXPECT_EQ(turned.width, 6);
+  EXPECT_EQ(turned.height, 12);
+  EXPECT_EQ(turned.orientation, 1);
+  // A quarter to the right: the first column from the bottom becomes the first row.
+  for (size_t c = 0; c < 3; ++c) EXPECT_EQ(turned.pixels[c], image.pixels[5 * 12 * 3 + c]);
+  EXPECT_EQ(resize_crop(image, config).pixels, resize_crop(turned, config).pixels);
+}
+
 TEST(ResizeCrop, SquashIgnoresTheShape) {
   const Image image = test::noise_image(12, 6);
   const PreprocessConfig config{.size = 4, .rule = ResizeRule::squash, .interpolation = Interpolation::area};

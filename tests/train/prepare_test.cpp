@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,27 @@ TEST(ResolvePreprocess, PicturesOfManySizesFollowTheModel) {
   const PreprocessConfig p = resolve_preprocess(MemoryDataset(0, 3, 6, 0), config);
   EXPECT_EQ(p.size, 32);
   EXPECT_EQ(p.resize_size, 37);  // 32 * 256 / 224
+}
+
+/// A data set whose import has chosen.
+class ImportedDataset : public MemoryDataset {
+ public:
+  explicit ImportedDataset(bool turned) : MemoryDataset(8, 3, 6, 0), turned_(turned) {}
+  std::optional<bool> exif_rotate() const override { return turned_; }
+
+ private:
+  bool turned_;
+};
+
+TEST(ResolvePreprocess, TheImportChoosesExifRotationAndForFoldersTheConfig) {
+  TrainConfig config = test::small_config();
+  EXPECT_FALSE(resolve_preprocess(MemoryDataset(8, 3, 6, 0), config).exif_rotate);
+  EXPECT_TRUE(resolve_preprocess(ImportedDataset(true), config).exif_rotate);
+  EXPECT_FALSE(resolve_preprocess(ImportedDataset(false), config).exif_rotate);
+  config.preprocess.exif_rotate = true;
+  EXPECT_TRUE(resolve_preprocess(MemoryDataset(8, 3, 6, 0), config).exif_rotate);
+  const std::string text = error_of(ErrorKind::usage, [&] { resolve_preprocess(ImportedDataset(false), config); });
+  EXPECT_NE(text.find("--exif-rotate"), std::string::npos) << text;
 }
 
 TEST(Resolve, ArchitectureFitsThePictures) {
