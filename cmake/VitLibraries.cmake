@@ -24,9 +24,12 @@ find_path(VIT_WEBP_INCLUDE webp/demux.h)
 find_library(VIT_WEBP_LIBRARY webp)
 find_library(VIT_WEBPDEMUX_LIBRARY webpdemux)
 find_package(TIFF QUIET)
+# libzip: Debian's libzip-config.cmake also wants the programs of other packages.
+find_path(VIT_ZIP_INCLUDE zipconf.h)
+find_library(VIT_ZIP_LIBRARY zip)
 mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGPROC VIT_OPENCV_CORE
                  VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY VIT_SPNG_INCLUDE VIT_SPNG_LIBRARY
-                 VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY)
+                 VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY)
 
 vit_header_version(VIT_DNNL_VERSION ${VIT_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
                    DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH)
@@ -34,6 +37,8 @@ vit_header_version(VIT_OPENCV_VERSION ${VIT_OPENCV_INCLUDE}/opencv2/core/version
                    CV_VERSION_MAJOR CV_VERSION_MINOR CV_VERSION_REVISION)
 vit_header_version(VIT_SPNG_VERSION ${VIT_SPNG_INCLUDE}/spng.h
                    SPNG_VERSION_MAJOR SPNG_VERSION_MINOR SPNG_VERSION_PATCH)
+vit_header_version(VIT_ZIP_VERSION ${VIT_ZIP_INCLUDE}/zipconf.h
+                   LIBZIP_VERSION_MAJOR LIBZIP_VERSION_MINOR LIBZIP_VERSION_MICRO)
 
 vit_needs("threads"       FOUND Threads_FOUND PACKAGE libc6-dev)
 vit_needs("OpenMP"        FOUND OpenMP_CXX_FOUND PACKAGE g++)
@@ -50,6 +55,7 @@ vit_needs("libwebp"       FOUND VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_
 vit_needs("libtiff"       FOUND TIFF_FOUND VERSION TIFF_VERSION_STRING FROM 4.5 PACKAGE libtiff-dev)
 vit_needs("HDF5"          FOUND HDF5_FOUND VERSION HDF5_VERSION FROM 1.10 BELOW 2 PACKAGE libhdf5-dev)
 vit_needs("libarchive"    FOUND LibArchive_FOUND VERSION LibArchive_VERSION FROM 3.4 PACKAGE libarchive-dev)
+vit_needs("libzip"        FOUND VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY VERSION VIT_ZIP_VERSION FROM 1.5 PACKAGE libzip-dev)
 vit_needs("nlohmann-json" FOUND nlohmann_json_FOUND VERSION nlohmann_json_VERSION FROM 3.9 PACKAGE nlohmann-json3-dev)
 vit_check_needs()
 
@@ -75,3 +81,4 @@ vit_library(picture_files
             INCLUDES ${VIT_TURBOJPEG_INCLUDE} ${VIT_SPNG_INCLUDE} ${VIT_WEBP_INCLUDE} ${TIFF_INCLUDE_DIRS}
             LINKS ${VIT_TURBOJPEG_LIBRARY} ${VIT_SPNG_LIBRARY} ${VIT_WEBPDEMUX_LIBRARY} ${VIT_WEBP_LIBRARY}
                   ${TIFF_LIBRARIES})
+vit_library(zip INCLUDES ${VIT_ZIP_INCLUDE} LINKS ${VIT_ZIP_LIBRARY})

@@ -2,12 +2,14 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <string>
 
+#include "datasets/zip_archive.h"
 #include "vit/core/error.h"
 
 namespace vit {
@@ -34,41 +36,56 @@ std::string reason(archive* a) {
   return line;
 }
 
-/// Adds the rest of the current entry to `bytes`. Returns what is wrong with it, empty when nothing is; memory grows
-/// with what is really there, not with what a header claims. Throws through `broken` when the archive ends here.
+/// Adds the rest of the current entry to `bytes`, as read_to_end. Throws through `broken` when the archive ends here.
 template <class Broken>
 std::string read_data(archive* a, std::vector<uint8_t>& bytes, int64_t limit, const Broken& broken) {
-  bytes.clear();
-  while (true) {
-    const size_t have = bytes.size();
-    if (static_cast<int64_t>(have) > limit) return concat("holds more than ", limit, " bytes");
-    const size_t room = std::clamp<size_t>(have, 16 << 10, 8 << 20);
-    bytes.resize(have + room);
-    const la_ssize_t got = archive_read_data(a, bytes.data() + have, room);
-    bytes.resize(have + static_cast<size_t>(std::max<la_ssize_t>(0, got)));
-    if (got == 0) return {};
-    if (got == ARCHIVE_FATAL) broken(reason(a));
-    if (got < 0) return reason(a);
-  }
+  la_ssize_t got = 0;
+  return read_to_end(
+      bytes, limit,
+      [&](uint8_t* to, size_t room) {
+        got = archive_read_data(a, to, room);
+        if (got == ARCHIVE_FATAL) broken(reason(a));
+        return static_cast<int64_t>(got);
+      },
+      [&] { return reason(a); });
 }
 
-/// Without empty, "." and ".." components: "/a/../b" and "./a/b" are names like "a/b".
-std::string plain_path(std::string_view path) {
-  std::string plain;
-  while (!path.empty()) {
-    const size_t end = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, end);
-    path.remove_prefix(std::min(end + 1, path.size()));
-    if (part.empty() || part == "." || part == "..") continue;
-    if (!plain.empty()) plain += '/';
-    plain += part;
-  }
-  return plain;
-}
-
-class ArchiveStream : public EntryStream {
+/// While it lives, the library hands this thread the names of a tar as the bytes that they are. In a locale with a
+/// character set of its own it converts them, which merges names that differ as bytes.
+class NamesAsBytes {
  public:
-  ArchiveStream(const std::filesystem::path& path, const SourceLimits& limits)
+  NamesAsBytes() : before_(uselocale(plain())) {}
+  ~NamesAsBytes() { uselocale(before_); }
+  NamesAsBytes(const NamesAsBytes&) = delete;
+  NamesAsBytes& operator=(const NamesAsBytes&) = delete;
+
+ private:
+  static locale_t plain() {
+    static const locale_t locale = newlocale(LC_CTYPE_MASK, "C", nullptr);
+    return locale;
+  }
+
+  locale_t before_;
+};
+
+EntryKind kind_of(archive_entry* entry) {
+  switch (archive_entry_filetype(entry)) {
+    case AE_IFREG:
+      return EntryKind::file;
+    case AE_IFDIR:
+      return EntryKind::folder;
+    case AE_IFLNK:
+      return EntryKind::symbolic_link;
+    default:
+      return EntryKind::other;
+  }
+}
+
+std::string text(const char* bytes) { return bytes != nullptr ? bytes : ""; }
+
+class TarEntries : public ArchiveEntries {
+ public:
+  TarEntries(const std::filesystem::path& path, const SourceLimits& limits)
       : path_(path), limits_(limits), archive_(new_handle()) {
     archive* a = archive_.get();
     archive_read_support_filter_gzip(a);
@@ -76,32 +93,35 @@ class ArchiveStream : public EntryStream {
     archive_read_support_filter_bzip2(a);
     archive_read_support_filter_zstd(a);
     archive_read_support_format_tar(a);
-    archive_read_support_format_zip_seekable(a);  // by the directory at the end: a file that was cut has none
     if (std::error_code error; std::filesystem::file_size(path, error) == 0) broken("the file is empty");
     if (archive_read_open_filename(a, path.c_str(), kReadBlock) != ARCHIVE_OK) broken(reason(a));
   }
 
-  bool next(std::string& path) override {
-    while (true) {
-      archive_entry* entry = nullptr;
-      const int result = archive_read_next_header(archive_.get(), &entry);
-      check_total();
-      if (result == ARCHIVE_EOF) {
-        check_end();
-        return false;
-      }
-      if (result < ARCHIVE_WARN) broken(reason(archive_.get()));
-      if (++entries_ > limits_.max_entries) broken(concat("holds more than ", limits_.max_entries, " entries"));
-      entry_ = name_of(entry);
-      hard_link_ = archive_entry_hardlink(entry) != nullptr;
-      if (archive_entry_filetype(entry) == AE_IFREG || hard_link_) break;
+  bool next(ArchiveEntry& found) override {
+    const NamesAsBytes guard;
+    archive_entry* entry = nullptr;
+    const int result = archive_read_next_header(archive_.get(), &entry);
+    check_total();
+    if (result == ARCHIVE_EOF) {
+      check_end();
+      return false;
     }
-    path = entry_;
+    if (result < ARCHIVE_WARN) broken(reason(archive_.get()));
+    if (++entries_ > limits_.max_entries) broken(concat("holds more than ", limits_.max_entries, " entries"));
+    found.name = entry_ = text(archive_entry_pathname(entry));
+    if (entry_.empty()) broken("an entry without a name");
+    found.kind = kind_of(entry);
+    found.target.clear();
+    if (const char* target = archive_entry_hardlink(entry); target != nullptr && archive_entry_size(entry) == 0) {
+      found.kind = EntryKind::hard_link;
+      found.target = target;
+    } else if (found.kind == EntryKind::symbolic_link) {
+      found.target = text(archive_entry_symlink(entry));
+    }
     return true;
   }
 
   std::string read(std::vector<uint8_t>& bytes, int64_t limit) override {
-    if (hard_link_) return "a hard link to another entry, which is not supported";
     std::string fault = read_data(archive_.get(), bytes, std::min(limit, limits_.max_entry_bytes),
                                   [&](const std::string& why) { broken(why); });
     read_ += static_cast<int64_t>(bytes.size());
@@ -110,16 +130,6 @@ class ArchiveStream : public EntryStream {
   }
 
  private:
-  bool is_tar() const { return (archive_format(archive_.get()) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR; }
-
-  std::string name_of(archive_entry* entry) const {
-    const char* name = archive_entry_pathname_utf8(entry);
-    if (name == nullptr) name = archive_entry_pathname(entry);  // in no charset that the library knows
-    std::string path = name != nullptr ? name : "";
-    if (!is_tar()) std::replace(path.begin(), path.end(), '\\', '/');  // zip files made on Windows
-    return plain_path(path);
-  }
-
   /// What a tar unpacks to counts even where nobody reads the entries.
   void check_total() const {
     const int64_t unpacked = std::max<int64_t>(read_, archive_filter_bytes(archive_.get(), 0));
@@ -128,7 +138,7 @@ class ArchiveStream : public EntryStream {
 
   /// A plain tar that was cut between two files looks whole to the library; packed ones have an end of their own.
   void check_end() const {
-    if (!is_tar() || archive_filter_code(archive_.get(), 0) != ARCHIVE_FILTER_NONE) return;
+    if (archive_filter_code(archive_.get(), 0) != ARCHIVE_FILTER_NONE) return;
     std::array<char, 512> tail{};
     std::ifstream file(path_, std::ios::binary);
     file.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end);
@@ -137,23 +147,25 @@ class ArchiveStream : public EntryStream {
   }
 
   [[noreturn]] void broken(const std::string& why) const {
+    const bool unknown = entry_.empty() && archive_format(archive_.get()) == 0;
     const std::string where = entry_.empty() ? path_.string() : concat(path_.string(), ": at entry ", entry_);
-    fail(ErrorKind::data, "[archive] ", where, ": ", why);
+    fail(ErrorKind::data, "[archive] ", where, ": ", why,
+         unknown ? "; .tar, .tar.gz, .tar.xz, .tar.bz2, .tar.zst and .zip are read, unpack others first" : "");
   }
 
   std::filesystem::path path_;
   SourceLimits limits_;
   Handle archive_;
   std::string entry_;
-  bool hard_link_ = false;
   int64_t entries_ = 0;
   int64_t read_ = 0;  // bytes of entries
 };
 
 }  // namespace
 
-std::unique_ptr<EntryStream> read_archive(const std::filesystem::path& path, const SourceLimits& limits) {
-  return std::make_unique<ArchiveStream>(path, limits);
+std::unique_ptr<ArchiveEntries> read_archive(const std::filesystem::path& path, const SourceLimits& limits) {
+  if (is_zip(path)) return read_zip(path, limits);
+  return std::make_unique<TarEntries>(path, limits);
 }
 
 std::vector<uint8_t> gunzip(std::span<const uint8_t> bytes, std::string_view name, int64_t limit) {

@@ -8,13 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/archive_entries.h"
 #include "datasets/entry_source.h"
 
 namespace vit {
 
-/// Throws Error (data) that names the archive and the entry when it is none of these, damaged, cut or beyond the
-/// limits.
-std::unique_ptr<EntryStream> read_archive(const std::filesystem::path& path, const SourceLimits& limits);
+/// The entries in the archive's own order. Throws Error (data) that names the archive and the entry when it is none of
+/// these, damaged, cut or beyond the limits.
+std::unique_ptr<ArchiveEntries> read_archive(const std::filesystem::path& path, const SourceLimits& limits);
 
 /// The content of a .gz file held in memory. Throws Error (data) that names `name` when it is damaged, cut or holds
 /// more than `limit` bytes.

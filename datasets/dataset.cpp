@@ -24,7 +24,7 @@ std::shared_ptr<const Dataset> open_dataset(const std::filesystem::path& path, c
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) fail(ErrorKind::io, "[dataset] there is no file or folder ", path.string());
-  if (std::filesystem::is_directory(status)) return open_image_folder(path);
+  if (std::filesystem::is_directory(status)) return open_image_folder(path, {options.reading, ClassOrder::natural});
   if (!has_hdf5_signature(path))
     fail(ErrorKind::data, "[dataset] ", path.string(),
          " is neither an HDF5 file nor a folder; other sources become one with `vit data import`");

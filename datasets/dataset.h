@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/folder_layout.h"
 #include "preprocess/image.h"
 
 namespace vit {
@@ -47,10 +48,11 @@ class Dataset {
   virtual bool has_files() const { return false; }
 };
 
-/// Opens an HDF5 file or an image folder (class sub-folders, or train/val/test above them). Pictures of an HDF5
-/// file are kept in memory when all of a split fits `memory_budget` bytes.
+/// Opens an HDF5 file or an image folder (see find_layout). Pictures of an HDF5 file are kept in memory when all of a
+/// split fits `memory_budget` bytes.
 struct OpenOptions {
   int64_t memory_budget = int64_t{1} << 30;
+  FolderReading reading = FolderReading::automatic;  // of an image folder
 };
 std::shared_ptr<const Dataset> open_dataset(const std::filesystem::path& path, const OpenOptions& options = {});
 

@@ -1,70 +1,189 @@
 #include "datasets/folder_layout.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
-#include <unordered_map>
+#include <utility>
 
-#include "datasets/entry_source.h"
+#include "datasets/folder_shape.h"
 #include "datasets/natural_order.h"
-#include "preprocess/image.h"
+#include "preprocess/picture_names.h"
 #include "vit/core/error.h"
-#include "vit/core/log.h"
 
 namespace vit {
 namespace {
 
-constexpr int kNoSplit = -1;
+/// Gives folders their classes and splits, then each file those of its folder.
+class LayoutFinder {
+ public:
+  LayoutFinder(const Listing& listing, const LayoutOptions& options, std::string_view source)
+      : listing_(listing), options_(options), source_(source), shape_(shape_of(listing)) {}
 
-int split_of(std::string_view folder) {
-  if (folder == "train") return 0;
-  if (folder == "val" || folder == "valid" || folder == "validation") return 1;
-  if (folder == "test") return 2;
-  return kNoSplit;
-}
+  FolderLayout run() && {
+    if (shape_.pictures == 0)
+      fail(ErrorKind::data, "[image_folder] ", source_, ": holds no pictures (.jpg, .png, ...) among ",
+           listing_.files.size(), " files");
+    FolderShape& top = inside_wrappers(shape_, options_.reading);
+    layout_.around = top.path;
+    layout_.reading = options_.reading == FolderReading::automatic ? recognise(top, source_) : options_.reading;
+    if (layout_.reading == FolderReading::classes) read_classes(top, 0);
+    if (layout_.reading == FolderReading::splits) read_splits(top);
+    if (layout_.reading == FolderReading::inner_splits) read_inner_splits(top);
+    number_classes();
+    place_files();
+    write_notes();
+    return std::move(layout_);
+  }
 
-/// The first folder of a path, empty when the file lies in none.
-std::string_view first_folder(std::string_view path) {
-  const size_t end = path.find('/');
-  return end == std::string_view::npos ? std::string_view() : path.substr(0, end);
-}
+ private:
+  void add_class(FolderShape& folder, const std::string& name, int split) {
+    folder.split = split;
+    class_folders_.emplace_back(name, &folder);
+  }
 
-std::string_view below_first(std::string_view path) { return path.substr(path.find('/') + 1); }
+  void read_classes(FolderShape& folder, int split) {
+    const std::vector<SplitFolderShape> splits = splits_in(folder);
+    for (auto& [name, child] : folder.children) {
+      const bool named_as_split =
+          std::any_of(splits.begin(), splits.end(), [&](const auto& s) { return s.folder == &child; });
+      if (child.pictures > 0 || (child.empty() && !named_as_split))
+        add_class(child, name, split);
+      else
+        without_pictures_.push_back(&child);
+    }
+  }
 
-/// A picture's path as far as it has not been understood yet.
-struct Picture {
-  size_t index;
-  std::string_view rest;
+  void read_splits(FolderShape& top) {
+    std::vector<SplitFolderShape> splits = splits_in(top);
+    if (splits.empty()) refuse("splits", "folders named train, val or test", top);
+    while (have_one_class(splits))
+      for (SplitFolderShape& s : splits)
+        if (const auto kids = s.inside->kids(); !kids.empty()) s.inside = kids.front();
+    for (const SplitFolderShape& s : splits) {
+      if (s.folder->pictures > 0) layout_.split_folders.push_back({s.inside->path, s.split});
+      read_classes(*s.inside, s.split);
+    }
+    for (auto& [name, child] : top.children)
+      if (std::none_of(splits.begin(), splits.end(), [&](const auto& s) { return s.folder == &child; }))
+        beside_splits_.push_back(&child);
+  }
+
+  /// Nobody publishes one class: what all splits have as their only folder, with folders in it, is one more wrapper.
+  static bool have_one_class(const std::vector<SplitFolderShape>& splits) {
+    std::set<std::string> names;
+    for (const SplitFolderShape& s : splits)
+      for (FolderShape* kid : s.inside->kids()) {
+        if (kid->kids().empty()) return false;
+        names.insert(kid->name);
+      }
+    return names.size() == 1;
+  }
+
+  void read_inner_splits(FolderShape& top) {
+    for (auto& [name, child] : top.children) {
+      const std::vector<SplitFolderShape> splits = splits_in(child);
+      if (splits.empty() && child.pictures > 0)
+        refuse("inner-splits", "folders named train, val or test in each class", child);
+      if (splits.empty() && child.empty()) add_class(child, name, 0);
+      for (const SplitFolderShape& s : splits) add_class(*s.folder, name, s.split);
+    }
+  }
+
+  [[noreturn]] void refuse(const char* word, const char* needs, FolderShape& folder) const {
+    std::vector<std::string> names;
+    for (const auto& [name, child] : folder.children) names.push_back(name);
+    fail(ErrorKind::usage, "[image_folder] ", source_, ": --layout ", word, ": needs ", needs, ", has ",
+         names.empty() ? "none" : short_list(names), folder.path.empty() ? "" : " in " + folder.path);
+  }
+
+  void number_classes() {
+    std::set<std::string> names;
+    for (const auto& [name, folder] : class_folders_) names.insert(name);
+    layout_.class_names.assign(names.begin(), names.end());
+    sort_classes(layout_.class_names, options_.order);
+    std::map<std::string_view, int32_t> labels;
+    for (size_t c = 0; c < layout_.class_names.size(); ++c) labels[layout_.class_names[c]] = static_cast<int32_t>(c);
+    for (const auto& [name, folder] : class_folders_) folder->label = labels[name];
+  }
+
+  /// The class folder around a path, or the path itself; nullptr when there is none.
+  const FolderShape* class_around(std::string_view path) const {
+    const FolderShape* folder = &shape_;
+    while (folder->label < 0 && !path.empty()) {
+      const size_t end = std::min(path.find('/'), path.size());
+      const auto found = folder->children.find(path.substr(0, end));
+      if (found == folder->children.end()) return nullptr;
+      folder = &found->second;
+      path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    return folder->label < 0 ? nullptr : folder;
+  }
+
+  void place_files() {
+    layout_.ignored = listing_.hidden;
+    for (size_t i = 0; i < listing_.files.size(); ++i) {
+      const std::string& path = listing_.files[i];
+      if (is_hidden(path) || !is_picture_name(path)) {
+        ++layout_.ignored;
+      } else if (const FolderShape* folder = class_around(path)) {
+        layout_.pictures.push_back({i, folder->split, folder->label});
+      } else if (layout_.unplaced++ == 0) {
+        layout_.first_unplaced = path;
+      }
+    }
+    for (size_t i = 0; i < listing_.faults.size(); ++i)
+      if (const FolderShape* folder = class_around(listing_.faults[i].path))
+        layout_.faults.push_back({i, folder->split, folder->label});
+    if (layout_.pictures.empty() && layout_.faults.empty())
+      fail(ErrorKind::data, "[image_folder] ", source_,
+           ": needs a folder for each class, has pictures in none (first: ", layout_.first_unplaced, ")");
+  }
+
+  template <class... Parts>
+  void note(const Parts&... parts) {
+    layout_.notes.push_back(concat(parts...));
+  }
+
+  void write_notes() {
+    layout_.notes = listing_.notes;
+    for (const FolderShape* folder : beside_splits_)
+      note("left out: ", folder->path, " beside the splits, with ", folder->pictures, " pictures");
+    for (const FolderShape* folder : without_pictures_)
+      if (folder->others > 0 && !is_class(folder->name))
+        note("left out: ", folder->path, ", with ", folder->others, " files and not one named like a picture");
+    if (layout_.unplaced > 0)
+      note("left out: ", layout_.unplaced, " pictures in no class folder (first: ", layout_.first_unplaced, ")");
+    if (layout_.ignored > 0) note("left out: ", layout_.ignored, " files that are hidden or not named like a picture");
+    if (!listing_.faults.empty())
+      note("cannot be read: ", listing_.faults.size(), " (first: ", listing_.faults.front().error, ")");
+    note_classes();
+  }
+
+  bool is_class(const std::string& name) const {
+    return std::find(layout_.class_names.begin(), layout_.class_names.end(), name) != layout_.class_names.end();
+  }
+
+  void note_classes() {
+    std::vector<bool> has_picture(layout_.class_names.size(), false);
+    for (const PictureFile& picture : layout_.pictures)
+      if (unreadable_format(listing_.files[picture.path]).empty())
+        has_picture[static_cast<size_t>(picture.label)] = true;
+    std::vector<std::string> without;
+    for (size_t c = 0; c < has_picture.size(); ++c)
+      if (!has_picture[c]) without.push_back(layout_.class_names[c]);
+    if (!without.empty())
+      note("classes without a picture that can be read: ", without.size(), " (", short_list(without), ")");
+  }
+
+  const Listing& listing_;
+  LayoutOptions options_;
+  std::string_view source_;
+  FolderShape shape_;
+  FolderLayout layout_;
+  std::vector<std::pair<std::string, FolderShape*>> class_folders_;
+  std::vector<const FolderShape*> without_pictures_;
+  std::vector<const FolderShape*> beside_splits_;
 };
-
-/// Takes away a folder that lies around everything and is not a split itself.
-void unwrap(std::vector<Picture>& pictures) {
-  while (true) {
-    const std::string_view around = first_folder(pictures.front().rest);
-    if (around.empty() || split_of(around) != kNoSplit) return;
-    const bool all = std::all_of(pictures.begin(), pictures.end(), [&](const Picture& picture) {
-      return first_folder(picture.rest) == around && !first_folder(below_first(picture.rest)).empty();
-    });
-    if (!all) return;
-    for (Picture& picture : pictures) picture.rest = below_first(picture.rest);
-  }
-}
-
-/// True when folders at the top are splits: one named train holds folders, or no folder has another name.
-bool has_splits(const std::vector<Picture>& pictures) {
-  bool train = false;
-  bool split = false;
-  bool other = false;
-  for (const Picture& picture : pictures) {
-    const std::string_view folder = first_folder(picture.rest);
-    if (folder.empty()) continue;
-    const int which = split_of(folder);
-    const bool holds_folders = !first_folder(below_first(picture.rest)).empty();
-    other = other || which == kNoSplit;
-    split = split || (which != kNoSplit && holds_folders);
-    train = train || (which == 0 && holds_folders);
-  }
-  return train || (split && !other);
-}
 
 }  // namespace
 
@@ -76,54 +195,15 @@ void sort_classes(std::vector<std::string>& names, ClassOrder order) {
   }
 }
 
-FolderLayout find_layout(std::span<const std::string> paths, ClassOrder order, std::string_view source) {
-  FolderLayout layout;
-  std::vector<Picture> pictures;
-  for (size_t i = 0; i < paths.size(); ++i)
-    if (!is_hidden(paths[i]) && has_image_extension(paths[i])) pictures.push_back({i, paths[i]});
-  layout.ignored = static_cast<int64_t>(paths.size() - pictures.size());
-  if (pictures.empty())
-    fail(ErrorKind::data, "[image_folder] ", source, ": holds no pictures (.jpg, .png, ...) among ", paths.size(),
-         " files");
-  unwrap(pictures);
-  const bool splits = has_splits(pictures);
-
-  std::vector<std::string_view> classes;  // of each picture that is kept
-  std::set<std::string_view> names;
-  for (const Picture& picture : pictures) {
-    std::string_view rest = picture.rest;
-    const std::string_view top = first_folder(rest);
-    const int split = splits ? split_of(top) : 0;
-    if (splits && split == kNoSplit && !top.empty())
-      fail(ErrorKind::data, "[image_folder] ", source, ": needs only train, val and test side by side, has '", top,
-           "' with ", paths[picture.index], "; is it a class folder at the wrong place?");
-    if (splits && !top.empty()) rest = below_first(rest);
-    const std::string_view name = first_folder(rest);
-    if (name.empty()) {
-      if (layout.unplaced++ == 0) layout.first_unplaced = paths[picture.index];
-      continue;
-    }
-    layout.pictures.push_back({picture.index, split, 0});
-    classes.push_back(name);
-    names.insert(name);
-  }
-  if (classes.empty())
-    fail(ErrorKind::data, "[image_folder] ", source,
-         ": needs a folder for each class, has pictures in none (first: ", layout.first_unplaced, ")");
-
-  layout.class_names.assign(names.begin(), names.end());
-  sort_classes(layout.class_names, order);
-  std::unordered_map<std::string_view, int32_t> labels;
-  for (size_t c = 0; c < layout.class_names.size(); ++c) labels[layout.class_names[c]] = static_cast<int32_t>(c);
-  for (size_t i = 0; i < classes.size(); ++i) layout.pictures[i].label = labels[classes[i]];
-  return layout;
+FolderLayout find_layout(const Listing& listing, const LayoutOptions& options, std::string_view source) {
+  return LayoutFinder(listing, options, source).run();
 }
 
-void warn_of_unplaced(const FolderLayout& layout, std::string_view source) {
-  if (layout.unplaced > 0)
-    log(LogLevel::warning,
-        concat("[image_folder] ", source, ": ", layout.unplaced,
-               " pictures lie in no class folder and are left out (first: ", layout.first_unplaced, ")"));
+std::vector<std::vector<int64_t>> count_pictures(std::span<const int> splits, std::span<const int32_t> labels,
+                                                 size_t classes) {
+  std::vector<std::vector<int64_t>> counts(std::size(kSplitNames), std::vector<int64_t>(classes, 0));
+  for (size_t i = 0; i < splits.size(); ++i) ++counts[static_cast<size_t>(splits[i])][static_cast<size_t>(labels[i])];
+  return counts;
 }
 
 }  // namespace vit

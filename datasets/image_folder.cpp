@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <limits>
+#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "datasets/entry_source.h"
+#include "datasets/folder_walk.h"
 #include "preprocess/image.h"
 #include "vit/core/error.h"
+#include "vit/core/log.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
 
@@ -27,16 +30,25 @@ class FolderSplit : public Split {
     paths_.push_back(std::move(path));
     labels_.push_back(label);
   }
+  void add_fault(const EntryFault& fault, int32_t label) {
+    faults_[size()] = fault.error;
+    add(fault.path, label);
+  }
 
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
   int32_t label(int64_t index) const override { return labels_.at(static_cast<size_t>(index)); }
   std::string path(int64_t index) const override { return (root_ / paths_.at(static_cast<size_t>(index))).string(); }
-  Image image(int64_t index) const override { return read_image(path(index)); }
+  Image image(int64_t index) const override {
+    if (const auto fault = faults_.find(index); fault != faults_.end()) throw Error(ErrorKind::io, fault->second);
+    return read_image(path(index));
+  }
+  bool is_fault(int64_t index) const { return faults_.contains(index); }
 
  private:
   fs::path root_;
   std::vector<std::string> paths_;
   std::vector<int32_t> labels_;
+  std::map<int64_t, std::string> faults_;
 };
 
 constexpr int64_t kUnknown = -1;
@@ -56,18 +68,25 @@ int64_t square_side(const std::string& path) {
 
 class ImageFolder : public Dataset {
  public:
-  ImageFolder(const fs::path& root, ClassOrder order) {
-    std::vector<std::string> paths = list_folder(root);
-    FolderLayout layout = find_layout(paths, order, root.string());
-    warn_of_unplaced(layout, root.string());
-    class_names_ = std::move(layout.class_names);
-    std::stable_sort(layout.pictures.begin(), layout.pictures.end(),
-                     [](const PictureFile& a, const PictureFile& b) { return a.label < b.label; });
+  ImageFolder(const fs::path& root, const LayoutOptions& options) {
+    const Listing listing = walk_folder(root);
+    FolderLayout layout = find_layout(listing, options, root.string());
+    for (const std::string& note : layout.notes)
+      log(LogLevel::warning, concat("[image_folder] ", root.string(), ": ", note));
+    const auto by_label = [](const PictureFile& a, const PictureFile& b) { return a.label < b.label; };
+    std::stable_sort(layout.pictures.begin(), layout.pictures.end(), by_label);
+    std::stable_sort(layout.faults.begin(), layout.faults.end(), by_label);
+    auto fault = layout.faults.begin();
+    const auto add_faults_before = [&](int32_t label) {
+      for (; fault != layout.faults.end() && fault->label < label; ++fault)
+        split_of(root, fault->split).add_fault(listing.faults[fault->path], fault->label);
+    };
     for (const PictureFile& picture : layout.pictures) {
-      std::shared_ptr<FolderSplit>& split = splits_[static_cast<size_t>(picture.split)];
-      if (!split) split = std::make_shared<FolderSplit>(root);
-      split->add(std::move(paths[picture.path]), picture.label);
+      add_faults_before(picture.label);
+      split_of(root, picture.split).add(listing.files[picture.path], picture.label);
     }
+    add_faults_before(std::numeric_limits<int32_t>::max());
+    class_names_ = std::move(layout.class_names);
   }
 
   const std::vector<std::string>& class_names() const override { return class_names_; }
@@ -94,11 +113,18 @@ class ImageFolder : public Dataset {
   }
 
  private:
+  FolderSplit& split_of(const fs::path& root, int index) {
+    std::shared_ptr<FolderSplit>& split = splits_[static_cast<size_t>(index)];
+    if (!split) split = std::make_shared<FolderSplit>(root);
+    return *split;
+  }
+
   int64_t common_side() const {
     constexpr size_t kSample = 2000;
     std::vector<std::string> paths;
     for (const auto& split : splits_)
-      for (int64_t i = 0; split && i < split->size(); ++i) paths.push_back(split->path(i));
+      for (int64_t i = 0; split && i < split->size(); ++i)
+        if (!split->is_fault(i)) paths.push_back(split->path(i));
     const size_t sample = std::min(kSample, paths.size());
     std::atomic<int64_t> common = kUnknown;
     parallel_for(static_cast<int64_t>(sample), 16, [&](int64_t begin, int64_t end) {
@@ -119,8 +145,8 @@ class ImageFolder : public Dataset {
 
 }  // namespace
 
-std::shared_ptr<const Dataset> open_image_folder(const fs::path& root, ClassOrder order) {
-  return std::make_shared<ImageFolder>(root, order);
+std::shared_ptr<const Dataset> open_image_folder(const fs::path& root, const LayoutOptions& options) {
+  return std::make_shared<ImageFolder>(root, options);
 }
 
 }  // namespace vit

@@ -9,11 +9,11 @@
 
 namespace vit {
 
-/// Class folders, or train, val and test above them (see find_layout). Each split is in order of class, then of path
-/// in natural order. A picture that cannot be read is noticed when it is asked for. The result has no preprocess and
-/// no checksum; its image_size looks at the headers of up to 2000 pictures, spread evenly, at the first call.
-/// Throws Error: io for a folder that cannot be read, data when there are no pictures in class folders.
-std::shared_ptr<const Dataset> open_image_folder(const std::filesystem::path& root,
-                                                 ClassOrder order = ClassOrder::natural);
+/// The splits and classes that find_layout finds, with its notes as warnings. Each split is in order of class, then of
+/// path in natural order. A picture that cannot be read is noticed when it is asked for; so is what lies in the place
+/// of one (a link to nowhere, a closed folder, a named pipe). The result has no preprocess and no checksum; its
+/// image_size looks at the headers of up to 2000 pictures, spread evenly, at the first call. Throws Error: io for a
+/// folder that cannot be read, data and usage as find_layout.
+std::shared_ptr<const Dataset> open_image_folder(const std::filesystem::path& root, const LayoutOptions& options = {});
 
 }  // namespace vit

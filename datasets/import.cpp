@@ -8,9 +8,11 @@
 #include "datasets/array_source.h"
 #include "datasets/cifar.h"
 #include "datasets/entry_source.h"
+#include "datasets/folder_shape.h"
 #include "datasets/mnist_idx.h"
 #include "datasets/picture_store.h"
 #include "datasets/split.h"
+#include "preprocess/picture_names.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
 
@@ -48,7 +50,7 @@ SourceFormat detect(const std::vector<std::string>& paths, const std::string& wh
   if (looks_like_cifar(paths, CifarKind::cifar10)) return SourceFormat::cifar10;
   if (looks_like_cifar(paths, CifarKind::cifar100)) return SourceFormat::cifar100;
   if (looks_like_mnist(paths)) return SourceFormat::mnist;
-  const auto is_picture = [](const std::string& path) { return !is_hidden(path) && has_image_extension(path); };
+  const auto is_picture = [](const std::string& path) { return !is_hidden(path) && is_picture_name(path); };
   if (std::any_of(paths.begin(), paths.end(), is_picture)) return SourceFormat::folder;
   if (looks_like_pickles(paths))
     fail(ErrorKind::data, "[import] ", where,
@@ -58,16 +60,10 @@ SourceFormat detect(const std::vector<std::string>& paths, const std::string& wh
        "pictures in class folders (.jpg, .png, ...), found none of them");
 }
 
-std::vector<std::string> list_entries(const EntrySource& source) {
-  std::vector<std::string> paths;
-  const auto stream = source.begin_pass();
-  for (std::string path; stream->next(path);) paths.push_back(path);
-  return paths;
-}
-
-/// Moves some of train to val where the source has no val.
-void take_validation(std::vector<int>& splits, const std::vector<int32_t>& labels, int64_t classes,
-                     const ImportOptions& options) {
+/// The split of each picture: some of train is moved to val where the source has no val. Pictures of which it is known
+/// that they cannot be read are no part of the draw.
+void take_validation(std::vector<int>& splits, const std::vector<int32_t>& labels, const std::vector<bool>& readable,
+                     const ImportOptions& options, ImportPlan& plan) {
   constexpr double kUsual = 0.1;
   const double fraction = options.val_fraction.value_or(kUsual);
   if (std::count(splits.begin(), splits.end(), kVal) != 0) {
@@ -76,18 +72,51 @@ void take_validation(std::vector<int>& splits, const std::vector<int32_t>& label
     return;
   }
   if (fraction == 0) return;
+  const size_t classes = plan.class_names.size();
   std::vector<size_t> train;
   std::vector<int32_t> train_labels;
   for (size_t i = 0; i < splits.size(); ++i) {
-    if (splits[i] != kTrain) continue;
+    if (splits[i] != kTrain || !readable[i]) continue;
     train.push_back(i);
     train_labels.push_back(labels[i]);
   }
-  const std::vector<bool> chosen = choose_validation(train_labels, classes, fraction, options.seed.value_or(0));
-  if (!train.empty() && std::count(chosen.begin(), chosen.end(), false) == 0)
-    fail(ErrorKind::usage, "[import] val fraction ", fraction, " of ", train.size(), " pictures leaves none for train");
+  if (train.empty()) return;
+  const std::vector<bool> chosen =
+      choose_validation(train_labels, static_cast<int64_t>(classes), fraction, options.seed.value_or(0));
   for (size_t k = 0; k < train.size(); ++k)
     if (chosen[k]) splits[train[k]] = kVal;
+
+  const auto counts = count_pictures(splits, labels, classes);
+  std::vector<std::string> none;
+  for (size_t c = 0; c < classes; ++c)
+    if (counts[kTrain][c] > 0 && counts[kVal][c] == 0) none.push_back(plan.class_names[c]);
+  if (std::count(splits.begin(), splits.end(), kVal) == 0)
+    plan.notes.push_back(
+        concat("val: no class has enough pictures for a share of ", fraction, "; there will be no val"));
+  else if (!none.empty())
+    plan.notes.push_back(concat("val: ", none.size(), " classes have too few pictures for a share of ", fraction,
+                                " and none in val (", short_list(none), ")"));
+}
+
+/// Classes of which train has no picture although it is there, after what could not be read.
+std::vector<std::string> notes_on(const std::vector<std::vector<int64_t>>& stored, const ImportPlan& plan) {
+  std::vector<std::string> notes;
+  const auto any = [](const std::vector<int64_t>& counts) {
+    return std::any_of(counts.begin(), counts.end(), [](int64_t n) { return n > 0; });
+  };
+  std::vector<std::string> empty;
+  std::vector<std::string> untrained;
+  for (size_t c = 0; c < plan.class_names.size(); ++c) {
+    const bool has_some = std::any_of(stored.begin(), stored.end(), [&](const auto& split) { return split[c] > 0; });
+    if (!has_some)
+      empty.push_back(plan.class_names[c]);
+    else if (any(stored[kTrain]) && stored[kTrain][c] == 0)
+      untrained.push_back(plan.class_names[c]);
+  }
+  if (!empty.empty()) notes.push_back(concat("classes without pictures: ", empty.size(), " (", short_list(empty), ")"));
+  if (!untrained.empty())
+    notes.push_back(concat("classes without pictures in train: ", untrained.size(), " (", short_list(untrained), ")"));
+  return notes;
 }
 
 /// Calls options.progress when there is one.
@@ -106,9 +135,12 @@ class ProgressReport {
 /// Reads the pictures of a layout again, a chunk at a time.
 class PictureReader {
  public:
-  PictureReader(const EntrySource& source, const std::vector<std::string>& paths, const FolderLayout& layout,
-                const std::vector<int>& splits)
-      : where_(source.path().string()), stream_(source.begin_pass()), paths_(paths), layout_(layout), splits_(splits) {}
+  PictureReader(const EntrySource& source, const FolderLayout& layout, const std::vector<int>& splits)
+      : where_(source.path().string()),
+        stream_(source.begin_pass()),
+        paths_(source.listing().files),
+        layout_(layout),
+        splits_(splits) {}
 
   /// At most `count` pictures; none after the last.
   std::vector<Picture> read(int64_t count) {
@@ -147,23 +179,43 @@ class PictureReader {
   size_t next_ = 0;  // in the stream
 };
 
-ImportSummary import_pictures(const EntrySource& source, const std::vector<std::string>& paths, const std::string& name,
-                              const fs::path& out, const ImportOptions& options) {
+ImportPlan plan_of(const FolderLayout& layout) {
+  ImportPlan plan;
+  plan.class_names = layout.class_names;
+  plan.reading = layout.reading;
+  plan.around = layout.around;
+  plan.split_folders = layout.split_folders;
+  plan.notes = layout.notes;
+  return plan;
+}
+
+void announce(ImportPlan& plan, const std::vector<int>& splits, const std::vector<int32_t>& labels,
+              const ImportOptions& options) {
+  plan.pictures = count_pictures(splits, labels, plan.class_names.size());
+  if (options.plan) options.plan(plan);
+}
+
+ImportSummary import_pictures(const EntrySource& source, const std::string& name, const fs::path& out,
+                              const ImportOptions& options) {
   const std::string where = source.path().string();
-  const FolderLayout layout = find_layout(paths, options.class_order, where);
-  warn_of_unplaced(layout, where);
+  const Listing& listing = source.listing();
+  const FolderLayout layout = find_layout(listing, {options.reading, options.class_order}, where);
   check_classes(layout.class_names, where);
   std::vector<int> splits;
   std::vector<int32_t> labels;
+  std::vector<bool> readable;
   for (const PictureFile& picture : layout.pictures) {
     splits.push_back(picture.split);
     labels.push_back(picture.label);
+    readable.push_back(unreadable_format(listing.files[picture.path]).empty());
   }
-  take_validation(splits, labels, static_cast<int64_t>(layout.class_names.size()), options);
+  ImportPlan plan = plan_of(layout);
+  take_validation(splits, labels, readable, options, plan);
+  announce(plan, splits, labels, options);
 
   PictureStore store(out, options);
   const ProgressReport report(options, layout.pictures.size());
-  PictureReader reader(source, paths, layout, splits);
+  PictureReader reader(source, layout, splits);
   std::vector<Picture> pictures = reader.read(store.chunk());
   while (!pictures.empty()) {
     // Unpacking goes on beside decoding and writing.
@@ -173,6 +225,8 @@ ImportSummary import_pictures(const EntrySource& source, const std::vector<std::
     pictures = following.get();
   }
   ImportSummary summary = store.finish(layout.class_names, name);
+  for (const EntryFault& fault : listing.faults) summary.unreadable.push_back({fault.path, fault.error});
+  summary.notes = notes_on(store.stored(layout.class_names.size()), plan);
   summary.ignored = layout.ignored + layout.unplaced;
   return summary;
 }
@@ -190,7 +244,10 @@ ImportSummary import_arrays(const ArraySource& arrays, const std::string& where,
     splits.insert(splits.end(), split.labels.size(), split.split);
     labels.insert(labels.end(), split.labels.begin(), split.labels.end());
   }
-  take_validation(splits, labels, static_cast<int64_t>(arrays.class_names.size()), options);
+  ImportPlan plan;
+  plan.class_names = arrays.class_names;
+  take_validation(splits, labels, std::vector<bool>(splits.size(), true), options, plan);
+  announce(plan, splits, labels, options);
 
   PictureStore store(out, options);
   const ProgressReport report(options, labels.size());
@@ -225,7 +282,7 @@ ImportSummary import_dataset(const fs::path& path, const fs::path& out, const Im
   refuse_overwrite(out, options.force);
   if (options.progress) options.progress(0, -1);
   const auto source = open_source(path);
-  const std::vector<std::string> paths = list_entries(*source);
+  const std::vector<std::string>& paths = source->listing().files;
   const SourceFormat format = options.format == SourceFormat::automatic ? detect(paths, path.string()) : options.format;
   const std::string name = last_name(path);
 
@@ -236,7 +293,7 @@ ImportSummary import_dataset(const fs::path& path, const fs::path& out, const Im
   ImportSummary summary;
   write_atomically(out, [&](const fs::path& temporary) {
     summary = arrays ? import_arrays(*arrays, path.string(), name, temporary, options)
-                     : import_pictures(*source, paths, name, temporary, options);
+                     : import_pictures(*source, name, temporary, options);
   });
   return summary;
 }

@@ -22,6 +22,17 @@ inline constexpr Word<SourceFormat> kWords<SourceFormat>[] = {{SourceFormat::aut
                                                               {SourceFormat::cifar100, "cifar100"},
                                                               {SourceFormat::mnist, "mnist"}};
 
+/// What an import is going to store, before it begins.
+struct ImportPlan {
+  std::vector<std::string> class_names;
+  std::vector<std::vector<int64_t>>
+      pictures;  // [index into kSplitNames][class], as far as is known without reading them
+  FolderReading reading = FolderReading::classes;
+  std::string around;                                    // folders left aside, as FolderLayout has it
+  std::vector<FolderLayout::SplitFolder> split_folders;  // where splits come from
+  std::vector<std::string> notes;                        // what is left out and why: a line each
+};
+
 struct ImportOptions {
   SourceFormat format = SourceFormat::automatic;
   int64_t size = 0;  // pixels of size x size; 0 = keep, all pictures must then have one size
@@ -29,12 +40,14 @@ struct ImportOptions {
   ResizeRule rule = ResizeRule::shorter_side;
   bool exif_rotate = false;  // turn pictures upright as EXIF says; stored, and with `encoded` left to who decodes
   bool encoded = false;      // keep the original bytes of each file
-  // Of train, stratified, where the source has no val; 0 = none. What is set is an error where there is nothing to
-  // draw.
+  // Of train, stratified, where the source has no val; 0 = none; each class keeps a picture. What is set is an error
+  // where there is nothing to draw.
   std::optional<double> val_fraction = {};  // 0.1
   std::optional<uint64_t> seed = {};        // 0
+  FolderReading reading = FolderReading::automatic;
   ClassOrder class_order = ClassOrder::natural;
   bool force = false;
+  std::function<void(const ImportPlan&)> plan;                // called before the first picture is read
   std::function<void(int64_t done, int64_t total)> progress;  // total may be -1
 };
 
@@ -50,7 +63,8 @@ struct ImportSummary {
     std::string path;
     std::string error;
   };
-  std::vector<Skipped> unreadable;  // named and counted, never replaced
+  std::vector<Skipped> unreadable;  // named and counted, never replaced; also links to nowhere, closed folders, pipes
+  std::vector<std::string> notes;   // classes that have no picture now, a line each
   int64_t ignored = 0;              // other files: hidden, without a picture's extension, in no class folder
 };
 

@@ -48,6 +48,10 @@ int64_t PictureStore::chunk() const {
   return std::clamp<int64_t>(kPixelBytes / (3 * width * height), 1, kLargest);
 }
 
+std::vector<std::vector<int64_t>> PictureStore::stored(size_t classes) const {
+  return count_pictures(stored_splits_, stored_labels_, classes);
+}
+
 ImportSummary PictureStore::finish(const std::vector<std::string>& class_names, const std::string& source) {
   ImportSummary summary;
   for (size_t s = 0; s < splits_.size(); ++s) {
@@ -98,6 +102,8 @@ void PictureStore::append(const Picture& picture) {
   if (!split)
     split = writer_.begin_split(std::string(kSplitNames[static_cast<size_t>(picture.split)]), format_for(picture));
   split->append(options_.encoded ? picture.file : picture.image.pixels, picture.label, picture.path);
+  stored_splits_.push_back(picture.split);
+  stored_labels_.push_back(picture.label);
 }
 
 void PictureStore::check_size(const Picture& picture) {

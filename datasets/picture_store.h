@@ -37,6 +37,9 @@ class PictureStore {
   /// Handed over so far.
   int64_t done() const { return done_; }
 
+  /// Pictures stored so far, [split][class].
+  std::vector<std::vector<int64_t>> stored(size_t classes) const;
+
   /// Ends the file; the summary holds splits, class names and what was unreadable. Throws Error (data) when not one
   /// picture could be read.
   ImportSummary finish(const std::vector<std::string>& class_names, const std::string& source);
@@ -54,6 +57,8 @@ class PictureStore {
   int64_t width_ = 0;  // of the first picture
   int64_t height_ = 0;
   int64_t done_ = 0;
+  std::vector<int> stored_splits_;  // of each picture that was stored, with its label
+  std::vector<int32_t> stored_labels_;
   std::vector<ImportSummary::Skipped> unreadable_;
 };
 

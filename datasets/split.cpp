@@ -1,5 +1,6 @@
 #include "datasets/split.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -17,7 +18,9 @@ std::vector<bool> choose_validation(std::span<const int32_t> labels, int64_t cla
   std::vector<bool> chosen(labels.size(), false);
   for (size_t c = 0; c < members.size(); ++c) {
     std::vector<size_t>& of_class = members[c];
-    const auto count = static_cast<size_t>(std::lround(fraction * static_cast<double>(of_class.size())));
+    if (of_class.empty()) continue;
+    const auto share = static_cast<size_t>(std::lround(fraction * static_cast<double>(of_class.size())));
+    const size_t count = std::min(share, of_class.size() - 1);
     RandomStream random(seed, RandomPurpose::split, c);
     for (size_t k = 0; k < count; ++k) {  // the first steps of a Fisher-Yates shuffle
       std::swap(of_class[k], of_class[k + random.below(of_class.size() - k)]);

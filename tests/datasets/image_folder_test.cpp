@@ -1,6 +1,7 @@
 #include "datasets/image_folder.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/caught_error.h"
@@ -54,7 +55,7 @@ TEST(ImageFolder, GivesSplitsInOrderOfClassAndName) {
 TEST(ImageFolder, PlainOrderReordersClasses) {
   const TempDir dir;
   test::write_folder(dir / "set", {{"10/a.png", png(1)}, {"9/b.png", png(2)}});
-  const auto data = open_image_folder(dir / "set", ClassOrder::plain);
+  const auto data = open_image_folder(dir / "set", {FolderReading::automatic, ClassOrder::plain});
   EXPECT_EQ(data->class_names(), (std::vector<std::string>{"10", "9"}));
   EXPECT_EQ(data->split("train")->image(0).pixels, small_picture(4, 4, 1).pixels);
 }
@@ -104,8 +105,23 @@ TEST(ImageFolder, NamesFoldersThatCannotBeRead) {
   if (geteuid() == 0) return;  // may read everything
   test::write_folder(dir / "set", {{"a/1.png", png(1)}, {"locked/1.png", png(2)}});
   fs::permissions(dir / "set" / "locked", fs::perms::none);
-  EXPECT_TRUE(holds(refused(ErrorKind::io, "set"), {"locked", "ermission"}));
+  const auto data = open_image_folder(dir / "set");
   fs::permissions(dir / "set" / "locked", fs::perms::owner_all);
+  EXPECT_EQ(data->class_names(), (std::vector<std::string>{"a", "locked"}));
+  ASSERT_EQ(data->split("train")->size(), 2);
+  EXPECT_TRUE(holds(error_of(ErrorKind::io, [&] { data->split("train")->image(1); }), {"locked", "ermission"}));
+}
+
+TEST(ImageFolder, OnlyRegularFilesArePictures) {
+  const TempDir dir;
+  test::write_folder(dir / "set", {{"a/1.png", png(1)}, {"b/1.png", png(2)}});
+  ASSERT_EQ(mkfifo((dir / "set/a/pipe.png").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((dir / "set/a/control").c_str(), 0600), 0);
+  fs::create_symlink("loop.png", dir / "set/b/loop.png");
+  const auto train = open_image_folder(dir / "set")->split("train");
+  ASSERT_EQ(train->size(), 4);
+  EXPECT_TRUE(holds(error_of(ErrorKind::io, [&] { train->image(1); }), {"pipe.png", "named pipe"}));
+  EXPECT_TRUE(holds(error_of(ErrorKind::io, [&] { train->image(3); }), {"loop.png", "symbolic links"}));
 }
 
 }  // namespace

@@ -294,8 +294,70 @@ TEST_F(Import, RefusesSenselessOptionsAndData) {
   wanted.encoded = true;
   EXPECT_TRUE(holds(refused(ErrorKind::usage, two_classes(), wanted), {"encoded"}));
   EXPECT_TRUE(holds(refused(ErrorKind::usage, two_classes(), options(1)), {"val fraction"}));
-  EXPECT_TRUE(
-      holds(refused(ErrorKind::usage, {{"a/1.png", png(1)}, {"b/1.png", png(1)}}, options(0.6)), {"none for train"}));
+}
+
+TEST_F(Import, EachClassKeepsATrainingPicture) {
+  std::vector<std::string> notes;
+  ImportOptions wanted = options(0.6);
+  wanted.plan = [&](const ImportPlan& plan) { notes = plan.notes; };
+  import_files({{"a/1.png", png(1)}, {"b/1.png", png(1)}}, wanted);
+  EXPECT_EQ(opened()->split("train")->size(), 2);
+  EXPECT_EQ(opened()->split("val"), nullptr);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_TRUE(holds(notes[0], {"val:", "0.6", "no val"}));
+
+  import_files({{"a/1.png", png(1)}, {"b/1.png", png(1)}, {"b/2.png", png(2)}}, wanted);
+  EXPECT_EQ(opened()->split("train")->size(), 2);
+  EXPECT_EQ(opened()->split("val")->label(0), 1);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_TRUE(holds(notes[0], {"val: 1 classes", "(a)"}));
+}
+
+TEST_F(Import, ThePlanComesBeforeThePictures) {
+  int plans = 0;
+  ImportOptions wanted = options(0.2);
+  wanted.plan = [&](const ImportPlan& plan) {
+    ++plans;
+    EXPECT_EQ(plan.class_names, (std::vector<std::string>{"9", "10"}));
+    EXPECT_EQ(plan.pictures, (std::vector<std::vector<int64_t>>{{16, 8}, {4, 2}, {1, 1}}));
+    ASSERT_EQ(plan.split_folders.size(), 2u);
+  };
+  wanted.progress = [&](int64_t, int64_t total) { EXPECT_TRUE(total < 0 || plans == 1); };
+  import_files(two_classes(), wanted);
+  EXPECT_EQ(plans, 1);
+}
+
+TEST_F(Import, AClassWithoutReadablePicturesStaysAndIsSaid) {
+  FileList files{{"ant/1.png", png(1)}, {"bee/1.heic", "x"}, {"cat/1.png", png(2)}};
+  const ImportSummary summary = import_files(files, options(0));
+  EXPECT_EQ(opened()->class_names(), (std::vector<std::string>{"ant", "bee", "cat"}));
+  EXPECT_EQ(opened()->split("train")->label(1), 2);
+  ASSERT_EQ(summary.unreadable.size(), 1u);
+  EXPECT_EQ(summary.unreadable[0].path, "bee/1.heic");
+  ASSERT_EQ(summary.notes.size(), 1u);
+  EXPECT_TRUE(holds(summary.notes[0], {"without pictures: 1 (bee)"}));
+}
+
+TEST_F(Import, FaultsAreNamedAndCounted) {
+  test::write_folder(dir_ / "src", {{"a/1.png", png(1)}, {"b/1.png", png(2)}});
+  fs::create_symlink("nowhere", dir_ / "src" / "dog");
+  const ImportSummary summary = import_dataset(dir_ / "src", dir_ / "out.h5", options(0));
+  ASSERT_EQ(summary.unreadable.size(), 1u);
+  EXPECT_TRUE(holds(summary.unreadable[0].error, {"dog", "link to nowhere"}));
+}
+
+TEST_F(Import, NamesThatAreNotUtf8StayApart) {
+  for (const char* name : {"src", "src.zip", "src.tar"}) {
+    const FileList files{{"caf\xe8/1.png", png(1)}, {"caf\xe9/1.png", png(2)}, {"caf\xc3\xa9/1.png", png(3)}};
+    if (std::string(name) == "src")
+      test::write_folder(dir_ / name, files);
+    else
+      test::write_archive(dir_ / name, files);
+    ImportOptions wanted = options(0);
+    wanted.force = true;
+    import_dataset(dir_ / name, dir_ / "out.h5", wanted);
+    EXPECT_EQ(opened()->class_names(), (std::vector<std::string>{"caf\xc3\xa9", "caf\xe8", "caf\xe9"})) << name;
+  }
 }
 
 TEST_F(Import, KeepsWhatIsThereUnlessForced) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "datasets/folder_walk.h"
 #include "tests/support/caught_error.h"
 #include "tests/support/source_files.h"
 #include "tests/support/temp_dir.h"
@@ -42,7 +43,7 @@ FileList mnist() {
 }
 
 ArraySource read_folder(const std::filesystem::path& folder) {
-  return read_mnist(*open_source(folder), list_folder(folder));
+  return read_mnist(*open_source(folder), walk_folder(folder).files);
 }
 
 ArraySource read(const FileList& files) {

@@ -37,6 +37,16 @@ TEST(ChooseValidation, TakesTheRoundedShareOfEachClass) {
   }
 }
 
+TEST(ChooseValidation, LeavesEachClassAPicture) {
+  const std::vector<int32_t> few{0, 1, 1, 2, 2, 2};
+  for (const double fraction : {0.5, 0.7, 0.99})
+    for (uint64_t seed = 0; seed < 10; ++seed) {
+      const auto kept = count(few, choose_validation(few, 3, fraction, seed), false);
+      for (size_t c = 0; c < 3; ++c) EXPECT_GE(kept[c], 1) << fraction << " class " << c;
+      EXPECT_EQ(kept[0], 1);
+    }
+}
+
 TEST(ChooseValidation, DependsOnSeedAndClassAlone) {
   const auto all = labels();
   const auto chosen = choose_validation(all, 3, 0.3, 5);

@@ -1,6 +1,7 @@
 #include "infer/inputs.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -70,6 +71,22 @@ TEST(Inputs, LinkToAParentFolderEnds) {
   touch(dir / "f/1.png");
   fs::create_directory_symlink(dir.path(), dir / "f/up");
   EXPECT_EQ(names(expand_inputs({dir.path().string()}), dir.path()), (std::vector<std::string>{"f/1.png"}));
+}
+
+TEST(Inputs, WhatIsNoRegularFileIsNamedAndEndsNothing) {
+  test::TempDir dir;
+  touch(dir / "f/1.png");
+  touch(dir / "f/b/x.gif");
+  touch(dir / "empty/notes.txt");
+  ASSERT_EQ(mkfifo((dir / "f/0.png").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((dir / "named").c_str(), 0600), 0);
+  fs::create_symlink("nowhere", dir / "f/2.png");
+  fs::create_symlink("loop.png", dir / "f/loop.png");
+  const auto files = expand_inputs({(dir / "f").string(), (dir / "empty").string(), (dir / "named").string()});
+  EXPECT_EQ(names(files, dir.path()), (std::vector<std::string>{"!f/0.png", "f/1.png", "!f/2.png", "f/b/x.gif",
+                                                                "!f/loop.png", "!empty", "!named"}));
+  EXPECT_NE(files[0].error.find("named pipe"), std::string::npos);
+  EXPECT_NE(files[6].error.find("named pipe"), std::string::npos);
 }
 
 TEST(Inputs, EmptyFolderAndNoArgumentAreErrors) {
