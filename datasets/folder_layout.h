@@ -20,6 +20,11 @@ inline constexpr Word<ClassOrder> kWords<ClassOrder>[] = {{ClassOrder::natural, 
 
 /// How folders are read: CLASS/x.jpg, SPLIT/CLASS/x.jpg or CLASS/SPLIT/x.jpg.
 enum class FolderReading { automatic, classes, splits, inner_splits };
+template <>
+inline constexpr Word<FolderReading> kWords<FolderReading>[] = {{FolderReading::automatic, "auto"},
+                                                                {FolderReading::classes, "classes"},
+                                                                {FolderReading::splits, "splits"},
+                                                                {FolderReading::inner_splits, "inner-splits"}};
 
 struct LayoutOptions {
   FolderReading reading = FolderReading::automatic;

@@ -141,6 +141,12 @@ void add_threads_option(CLI::App& command) {
       ->group("Running");
 }
 
+CLI::Option* add_layout_option(CLI::App& command, FolderReading& reading) {
+  return add_word_option(command, "--layout", reading,
+                         "how folders are read: classes = CLASS/x.jpg, splits = SPLIT/CLASS/x.jpg, inner-splits = "
+                         "CLASS/SPLIT/x.jpg; auto asks where it is unclear");
+}
+
 void add_batch_option(CLI::App& command, int64_t& batch) {
   command.add_option("--batch", batch, "pictures at a time; 0 = by the model's size")
       ->capture_default_str()

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "datasets/folder_layout.h"
 #include "infer/classifier.h"
 #include "vit/core/dtype.h"
 #include "vit/core/words.h"
@@ -66,6 +67,8 @@ void refuse_empty_texts(CLI::App& root);
 void add_threads_option(CLI::App& command);
 /// --batch of the commands that only read.
 void add_batch_option(CLI::App& command, int64_t& batch);
+/// --layout of the commands that read a folder of labelled pictures.
+CLI::Option* add_layout_option(CLI::App& command, FolderReading& reading);
 /// --dtype: the arithmetic of the products, which `auto` leaves to the model and the processor.
 class DTypeChoice {
  public:

@@ -1,8 +1,12 @@
 // vit data: data sets from files and folders into one HDF5 file, and what such a file holds.
+#include <algorithm>
+#include <functional>
 #include <memory>
+#include <numeric>
 
 #include "datasets/dataset.h"
 #include "datasets/drawn_digits.h"
+#include "datasets/folder_shape.h"
 #include "datasets/import.h"
 #include "datasets/tile_grid.h"
 #include "tools/args.h"
@@ -15,6 +19,60 @@
 namespace vit::tools {
 namespace {
 
+constexpr size_t kMostRows = 40;  // of a table of classes
+
+/// Pictures of each class in each split.
+struct CountTable {
+  std::vector<std::string> splits;
+  std::vector<std::vector<int64_t>> counts;  // [split][class]
+};
+
+void print_row(const std::string& name, const CountTable& table, const std::function<int64_t(size_t)>& count) {
+  constexpr int64_t kColumn = 9;
+  std::cout << pad_right(name, 24);
+  for (size_t s = 0; s < table.splits.size(); ++s) std::cout << pad_left(std::to_string(count(s)), kColumn);
+  std::cout << '\n';
+}
+
+/// At most `rows` classes; the rest as one row.
+void print_counts(const CountTable& table, const std::vector<std::string>& classes, size_t rows) {
+  constexpr int64_t kColumn = 9;
+  std::cout << pad_right("class", 24);
+  for (const std::string& split : table.splits) std::cout << pad_left(split, kColumn);
+  std::cout << '\n';
+  const auto sum = [&](size_t split, size_t from) {
+    const auto& counts = table.counts[split];
+    return std::accumulate(counts.begin() + static_cast<std::ptrdiff_t>(from), counts.end(), int64_t{0});
+  };
+  const size_t shown = classes.size() <= rows ? classes.size() : rows - 1;
+  for (size_t c = 0; c < shown; ++c)
+    print_row(printable(classes[c]), table, [&](size_t split) { return table.counts[split][c]; });
+  if (shown < classes.size())
+    print_row("and " + std::to_string(classes.size() - shown) + " more", table,
+              [&](size_t split) { return sum(split, shown); });
+  print_row("all", table, [&](size_t split) { return sum(split, 0); });
+}
+
+/// What an import is going to do.
+void print_plan(const std::string& source, const ImportPlan& plan) {
+  std::cout << "plan for " << printable(source);
+  if (!plan.around.empty()) std::cout << ", inside " << printable(plan.around);
+  std::cout << '\n';
+  CountTable table;
+  for (size_t s = 0; s < std::size(kSplitNames); ++s) {
+    const auto& counts = plan.pictures[s];
+    if (std::all_of(counts.begin(), counts.end(), [](int64_t n) { return n == 0; })) continue;
+    table.splits.emplace_back(kSplitNames[s]);
+    table.counts.push_back(counts);
+  }
+  print_counts(table, plan.class_names, kMostRows);
+  for (const auto& folder : plan.split_folders)
+    std::cout << kSplitNames[static_cast<size_t>(folder.split)] << " is " << printable(folder.path) << '\n';
+  if (plan.reading == FolderReading::inner_splits) std::cout << "splits are folders in each class\n";
+  for (const std::string& note : plan.notes) std::cout << printable(note) << '\n';
+  std::cout << std::flush;
+}
+
 struct ImportArgs {
   std::string source, out;
   ImportOptions options;
@@ -24,6 +82,10 @@ int run_import(const ImportArgs& args) {
   Progress progress("import");
   ImportOptions options = args.options;
   options.progress = [&progress](int64_t done, int64_t total) { progress.update(done, total); };
+  options.plan = [&](const ImportPlan& plan) {
+    progress.finish();
+    print_plan(args.source, plan);
+  };
   const ImportSummary summary = import_dataset(args.source, args.out, options);
   progress.finish();
   std::cout << printable(args.out) << '\n' << class_summary(summary.class_names) << '\n';
@@ -33,6 +95,7 @@ int run_import(const ImportArgs& args) {
   if (summary.ignored > 0)
     std::cout << pad_right("ignored", 8) << pad_left(std::to_string(summary.ignored), 9)
               << " files without a picture's extension or in no class folder\n";
+  for (const std::string& note : summary.notes) std::cout << printable(note) << '\n';
   return report_unreadable(summary.unreadable);
 }
 
@@ -47,6 +110,7 @@ void add_import(CLI::App& data, Run& run) {
   add_word_option(*command, "--format", options.format,
                   "what SRC holds; folder = a sub-folder a class, or train/val/test above them")
       ->group("Source");
+  add_layout_option(*command, options.reading)->group("Source");
   auto* order =
       add_word_option(*command, "--class-order", options.class_order, "order of class folders: natural puts 10 after 9")
           ->group("Source");
@@ -71,7 +135,7 @@ void add_import(CLI::App& data, Run& run) {
       ->group("Pictures");
   command
       ->add_option("--val-fraction", options.val_fraction,
-                   "share of train that becomes val where SRC has none; 0 = none")
+                   "share of each class in train that becomes val where SRC has none; one picture stays; 0 = none")
       ->default_str("0.1")
       ->type_name("FRACTION")
       ->check(within(0, 0.9))
@@ -131,27 +195,29 @@ void print_info(const std::string& path, const Dataset& dataset) {
     std::cout << dataset.image_size() << " x " << dataset.image_size() << " pixels\n";
   else
     std::cout << "of any size\n";
-  constexpr int64_t kColumn = 9;
-  std::cout << pad_right("class", 24);
-  for (const SplitInfo& split : splits) std::cout << pad_left(split.name, kColumn);
-  std::cout << '\n';
-  for (size_t c = 0; c < dataset.class_names().size(); ++c) {
-    std::cout << pad_right(printable(dataset.class_names()[c]), 24);
-    for (const SplitInfo& split : splits) std::cout << pad_left(std::to_string(split.per_class[c]), kColumn);
-    std::cout << '\n';
+  CountTable table;
+  for (const SplitInfo& split : splits) {
+    table.splits.push_back(split.name);
+    table.counts.push_back(split.per_class);
   }
-  std::cout << pad_right("all", 24);
-  for (const SplitInfo& split : splits) std::cout << pad_left(std::to_string(split.images), kColumn);
-  std::cout << '\n';
+  const std::vector<std::string>& classes = dataset.class_names();
+  print_counts(table, classes, classes.size());
+  std::vector<std::string> empty;
+  for (size_t c = 0; c < classes.size(); ++c)
+    if (std::all_of(table.counts.begin(), table.counts.end(), [&](const auto& counts) { return counts[c] == 0; }))
+      empty.push_back(classes[c]);
+  if (!empty.empty())
+    std::cout << "classes without pictures: " << empty.size() << " (" << printable(short_list(empty)) << ")\n";
 }
 
 struct InfoArgs {
   std::string path;
+  OpenOptions open;
   bool json = false;
 };
 
 int run_info(const InfoArgs& args) {
-  const auto dataset = open_dataset(args.path);
+  const auto dataset = open_dataset(args.path, args.open);
   if (args.json)
     std::cout << json_text(info_json(args.path, *dataset), 2) << '\n';
   else
@@ -164,6 +230,7 @@ void add_info(CLI::App& data, Run& run) {
   auto args = std::make_shared<InfoArgs>();
   command->add_option("DATA", args->path, "HDF5 data set or image folder")->type_name("")->required();
   command->add_flag("--json", args->json, "as JSON");
+  add_layout_option(*command, args->open.reading);
   command->callback([args, &run] { run = [args] { return run_info(*args); }; });
 }
 

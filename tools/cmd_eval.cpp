@@ -18,11 +18,12 @@ struct EvalArgs {
   std::string model, data, split, json, report;
   DTypeChoice dtype;
   EvaluateOptions options;
+  OpenOptions open;
 };
 
 int run_eval(const EvalArgs& args) {
   Classifier classifier = open_classifier(args.model, args.dtype);
-  const auto dataset = open_dataset(args.data);
+  const auto dataset = open_dataset(args.data, args.open);
   Progress progress("eval");
   EvaluateOptions options = args.options;
   options.progress = [&progress](int64_t done, int64_t total) { progress.update(done, total); };
@@ -46,6 +47,7 @@ void add_eval_command(CLI::App& root, Run& run) {
   command->add_option("--split", args->split, "train, val or test; the default is the last of these that is there")
       ->type_name("NAME")
       ->group("Data");
+  add_layout_option(*command, args->open.reading)->group("Data");
   command->add_option("--json", args->json, "write all figures as JSON")->type_name("FILE")->group("Output");
   command
       ->add_option("--report", args->report,

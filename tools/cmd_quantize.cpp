@@ -18,6 +18,7 @@ struct QuantizeArgs {
   bool force = false;
   double max_loss_points = 0.1;
   QuantizeOptions options;
+  OpenOptions open;
 };
 
 std::string size_text(const std::string& path) {
@@ -29,7 +30,7 @@ int run_quantize(const QuantizeArgs& args) {
   QuantizeOptions options = args.options;
   options.max_loss = args.max_loss_points / 100;
   options.data_name = args.data;
-  const auto data = open_dataset(args.data);
+  const auto data = open_dataset(args.data, args.open);
   Progress progress("quantize");
   options.progress = [&progress](std::string_view phase, int64_t done, int64_t total) {
     progress.show(concat("quantize: ", phase, ", ", done, " of ", total, " pictures"));
@@ -98,6 +99,7 @@ void add_quantize_command(CLI::App& parent, Run& run) {
       ->required()
       ->type_name("DATA")
       ->group("Calibration");
+  add_layout_option(*command, args->open.reading)->group("Calibration");
   add_method_options(*command, *args);
   command->add_option("--json", args->json, "write all figures as JSON")->type_name("FILE")->group("Output");
   command->add_flag("--force", args->force, "overwrite OUT")->group("Output");

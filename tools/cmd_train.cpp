@@ -26,6 +26,7 @@ struct TrainArgs {
   std::string data, out, recipe, config;
   nlohmann::json overrides = nlohmann::json::object();  // of single options
   TrainOptions options;
+  OpenOptions open;
 };
 
 nlohmann::json read_config(const std::string& path) {
@@ -39,7 +40,7 @@ nlohmann::json read_config(const std::string& path) {
 void check_same_options(const TrainConfig& run, const TrainConfig& asked) {
   nlohmann::json before = to_json(run), after = to_json(asked);
   for (nlohmann::json* config : {&before, &after}) {
-    config->erase("save_every_steps");  // which may change
+    config->erase("save_every_steps");                            // which may change
     for (const char* fitted : {"classes", "image_size", "name"})  // to the data: compared when it is known
       if (config->at("model").is_object()) config->at("model").erase(fitted);
   }
@@ -96,7 +97,7 @@ void print_end(const TrainSummary& summary, const TrainArgs& args) {
 int run_train(const TrainArgs& args) {
   if (args.options.resume) need_checkpoint(RunFolder{args.out});
   const TrainConfig config = resolve_config(args);
-  const auto dataset = open_dataset(args.data);
+  const auto dataset = open_dataset(args.data, args.open);
   Progress progress("train");
   TrainOptions options = args.options;
   options.source = args.data;
@@ -119,6 +120,7 @@ void add_train_command(CLI::App& root, Run& run) {
   auto* command = root.add_subcommand("train", "Learn a model from labelled pictures")->group("Commands");
   auto args = std::make_shared<TrainArgs>();
   command->add_option("DATA", args->data, "HDF5 data set (vit data import) or image folder")->type_name("")->required();
+  add_layout_option(*command, args->open.reading)->group("Run");
   command->add_option("--out", args->out, "folder for best.h5, last.h5, history, curves.png and config.json")
       ->required()
       ->type_name("RUN")

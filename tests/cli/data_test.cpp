@@ -54,6 +54,36 @@ TEST_F(Data, ImportNamesAndCountsUnreadablePictures) {
   EXPECT_EQ(json["splits"][0]["images"], 18);
 }
 
+TEST_F(Data, ImportPrintsThePlanAndKeepsClassesWithoutPictures) {
+  make_pictures("pictures", 6, 2);
+  std::filesystem::rename(dir_ / "pictures/train", dir_ / "pictures/Training");
+  std::filesystem::rename(dir_ / "pictures/test", dir_ / "pictures/Testing");
+  write_text("pictures/Training/bee/1.heic", "x");
+  const ProgramResult result = run_vit({"data", "import", path("pictures"), path("data.h5"), "--val-fraction", "0.5"});
+  ASSERT_TRUE(ended_with(result, 3));
+  EXPECT_LT(result.out.find("plan for "), result.out.find(path("data.h5") + "\n4 classes")) << result.out;
+  for (const char* line :
+       {"train is Training", "test is Testing", "bee                             1        0        0",
+        "red                             3        3        2", "classes without pictures: 1 (bee)"})
+    EXPECT_NE(result.out.find(line), std::string::npos) << line << "\n" << result.out;
+  const ProgramResult info = run_vit({"data", "info", path("data.h5")});
+  EXPECT_NE(info.out.find("classes without pictures: 1 (bee)"), std::string::npos) << info.out;
+}
+
+TEST_F(Data, UnclearFoldersWantALayout) {
+  make_pictures("pictures", 4, 0);
+  write_text("pictures/extra/deeper/1.png", "x");
+  for (const char* command : {"import", "info"}) {
+    std::vector<std::string> words{"data", command, path("pictures")};
+    if (std::string(command) == "import") words.push_back(path("data.h5"));
+    EXPECT_TRUE(failed_with(run_vit(words), 2, {"classes (extra, train)", "--layout splits"}));
+    words.insert(words.end(), {"--layout", "splits"});
+    const ProgramResult result = run_vit(words);
+    ASSERT_TRUE(ended_with(result, 0));
+    EXPECT_NE((result.out + result.err).find("left out: extra beside the splits"), std::string::npos) << result.err;
+  }
+}
+
 TEST_F(Data, ImportOfAnEmptyFolderIsAnErrorThatNamesIt) {
   std::filesystem::create_directories(dir_ / "nothing");
   EXPECT_TRUE(failed_with(run_vit({"data", "import", path("nothing"), path("data.h5")}), 1, {path("nothing")}));
