@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <clocale>
+#include <cstdint>
+
 #include "tests/support/caught_error.h"
 #include "tests/support/source_files.h"
 #include "tests/support/temp_dir.h"
@@ -140,6 +143,49 @@ TEST(Archive, PathsAreOnlyNames) {
                       {{"/abs/1.png", "1"}, {"../../up/2.png", "2"}, {"./a/./3.png", "3"}, {"a//4", "4"}});
   const FileList expected{{"abs/1.png", "1"}, {"up/2.png", "2"}, {"a/3.png", "3"}, {"a/4", "4"}};
   EXPECT_EQ(read_all(*open_source(dir / "x.tar")), expected);
+}
+
+/// A tar header of 512 bytes, and the content up to the next block.
+std::string tar_entry(const std::string& name, char type, const std::string& content) {
+  std::string header(512, '\0');
+  const auto put = [&](size_t at, const std::string& text) { header.replace(at, text.size(), text); };
+  const auto octal = [](uint64_t value, int digits) {
+    std::string text;
+    for (int i = digits - 1; i >= 0; --i) text += static_cast<char>('0' + (value >> (3 * i) & 7));
+    return text;
+  };
+  put(0, name);
+  put(100, "0000644");
+  put(124, octal(content.size(), 11));
+  put(136, octal(0, 11));
+  put(148, "        ");
+  put(156, std::string(1, type));
+  put(257, std::string("ustar\0", 6) + "00");
+  uint64_t sum = 0;
+  for (const char c : header) sum += static_cast<uint8_t>(c);
+  put(148, octal(sum, 6) + std::string(1, '\0'));
+  return header + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+/// The name in an extended header, as GNU tar and Python write what is not ASCII.
+std::string pax_entry(const std::string& name, const std::string& content) {
+  const std::string record = " path=" + name + "\n";
+  size_t length = record.size() + 1;
+  while (std::to_string(length).size() + record.size() != length) ++length;
+  return tar_entry("pax", 'x', std::to_string(length) + record) + tar_entry("short", '0', content);
+}
+
+TEST(Archive, NamesOfATarAreTheirBytesInEveryLocale) {
+  const TempDir dir;
+  const FileList expected{
+      {"\xc3\xa9lan/1.png", "composed"}, {"e\xcc\x81lan/1.png", "decomposed"}, {"\xe9lan/1.png", "l"}};
+  test::write_bytes(dir / "x.tar", pax_entry(expected[0].first, expected[0].second) +
+                                       pax_entry(expected[1].first, expected[1].second) +
+                                       tar_entry(expected[2].first, '0', expected[2].second) + std::string(1024, '\0'));
+  for (const char* locale : {"C.UTF-8", "C"}) {
+    setlocale(LC_ALL, locale);
+    EXPECT_EQ(read_all(*open_source(dir / "x.tar")), expected) << locale;
+  }
 }
 
 TEST(Archive, ABadChecksumOfOneFileSparesTheOthers) {
