@@ -7,6 +7,7 @@ find_package(TBB QUIET)
 find_package(hwy QUIET)
 find_package(nlohmann_json QUIET)
 find_package(LibArchive QUIET)
+find_package(ZLIB QUIET)
 set(HDF5_PREFER_PARALLEL OFF)
 find_package(HDF5 QUIET COMPONENTS C)
 # oneDNN: Debian's dnnl-config.cmake also wants the OpenCL headers, which nothing here uses.
@@ -27,9 +28,12 @@ find_package(TIFF QUIET)
 # libzip: Debian's libzip-config.cmake also wants the programs of other packages.
 find_path(VIT_ZIP_INCLUDE zipconf.h)
 find_library(VIT_ZIP_LIBRARY zip)
+find_path(VIT_XXHASH_INCLUDE xxhash.h)
+find_library(VIT_XXHASH_LIBRARY xxhash)
 mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGPROC VIT_OPENCV_CORE
                  VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY VIT_SPNG_INCLUDE VIT_SPNG_LIBRARY
-                 VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY)
+                 VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY
+                 VIT_XXHASH_INCLUDE VIT_XXHASH_LIBRARY)
 
 vit_header_version(VIT_DNNL_VERSION ${VIT_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h
                    DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH)
@@ -54,6 +58,8 @@ vit_needs("libspng"       FOUND VIT_SPNG_INCLUDE VIT_SPNG_LIBRARY VERSION VIT_SP
 vit_needs("libwebp"       FOUND VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY PACKAGE libwebp-dev)
 vit_needs("libtiff"       FOUND TIFF_FOUND VERSION TIFF_VERSION_STRING FROM 4.5 PACKAGE libtiff-dev)
 vit_needs("HDF5"          FOUND HDF5_FOUND VERSION HDF5_VERSION FROM 1.10 BELOW 2 PACKAGE libhdf5-dev)
+vit_needs("zlib"          FOUND ZLIB_FOUND VERSION ZLIB_VERSION_STRING FROM 1.2.9 PACKAGE zlib1g-dev)
+vit_needs("xxHash"        FOUND VIT_XXHASH_INCLUDE VIT_XXHASH_LIBRARY PACKAGE libxxhash-dev)
 vit_needs("libarchive"    FOUND LibArchive_FOUND VERSION LibArchive_VERSION FROM 3.4 PACKAGE libarchive-dev)
 vit_needs("libzip"        FOUND VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY VERSION VIT_ZIP_VERSION FROM 1.5 PACKAGE libzip-dev)
 vit_needs("nlohmann-json" FOUND nlohmann_json_FOUND VERSION nlohmann_json_VERSION FROM 3.9 PACKAGE nlohmann-json3-dev)
@@ -75,6 +81,7 @@ if(HDF5_C_LIBRARY_hdf5)
 else()
   vit_library(hdf5 INCLUDES ${HDF5_C_INCLUDE_DIRS} LINKS ${HDF5_C_LIBRARIES})
 endif()
+vit_library(xxhash INCLUDES ${VIT_XXHASH_INCLUDE} LINKS ${VIT_XXHASH_LIBRARY})
 vit_library(dnnl INCLUDES ${VIT_DNNL_INCLUDE} LINKS ${VIT_DNNL_LIBRARY})
 vit_library(opencv INCLUDES ${VIT_OPENCV_INCLUDE} LINKS ${VIT_OPENCV_IMGPROC} ${VIT_OPENCV_CORE})
 vit_library(picture_files

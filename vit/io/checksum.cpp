@@ -1,8 +1,12 @@
 #include "vit/io/checksum.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <new>
 
 namespace vit {
 namespace {
@@ -59,13 +63,32 @@ struct FletcherSums {
   }
 };
 
-constexpr uint64_t kPrime1 = 0x9E3779B185EBCA87;
-constexpr uint64_t kPrime2 = 0xC2B2AE3D27D4EB4F;
-constexpr uint64_t kPrime3 = 0x165667B19E3779F9;
-constexpr uint64_t kPrime4 = 0x85EBCA77C2B2AE63;
-constexpr uint64_t kPrime5 = 0x27D4EB2F165667C5;
+struct Lookup3 {
+  uint32_t a, b, c;
 
-uint64_t mix_lane(uint64_t lane, uint64_t word) { return std::rotl(lane + word * kPrime2, 31) * kPrime1; }
+  void add(const uint8_t* bytes) {
+    a += load<uint32_t>(bytes);
+    b += load<uint32_t>(bytes + 4);
+    c += load<uint32_t>(bytes + 8);
+  }
+  void mix() {
+    a = (a - c) ^ std::rotl(c, 4), c += b;
+    b = (b - a) ^ std::rotl(a, 6), a += c;
+    c = (c - b) ^ std::rotl(b, 8), b += a;
+    a = (a - c) ^ std::rotl(c, 16), c += b;
+    b = (b - a) ^ std::rotl(a, 19), a += c;
+    c = (c - b) ^ std::rotl(b, 4), b += a;
+  }
+  void finish() {
+    c = (c ^ b) - std::rotl(b, 14);
+    a = (a ^ c) - std::rotl(c, 11);
+    b = (b ^ a) - std::rotl(a, 25);
+    c = (c ^ b) - std::rotl(b, 16);
+    a = (a ^ c) - std::rotl(c, 4);
+    b = (b ^ a) - std::rotl(a, 14);
+    c = (c ^ b) - std::rotl(b, 24);
+  }
+};
 
 }  // namespace
 
@@ -84,25 +107,31 @@ uint32_t fletcher32(std::span<const uint8_t> bytes) {
   return (swapped(sums.weighted) << 16) | swapped(sums.plain);
 }
 
-Xxh64::Xxh64() : lanes_{kPrime1 + kPrime2, kPrime2, 0, uint64_t{0} - kPrime1} {}
+uint32_t lookup3(std::span<const uint8_t> bytes) {
+  constexpr std::size_t kBlock = 12;
+  const uint32_t start = 0xdeadbeef + static_cast<uint32_t>(bytes.size());
+  Lookup3 state{start, start, start};
+  if (bytes.empty()) return state.c;
+  for (; bytes.size() > kBlock; bytes = bytes.subspan(kBlock)) {
+    state.add(bytes.data());
+    state.mix();
+  }
+  std::array<uint8_t, kBlock> last{};
+  std::ranges::copy(bytes, last.begin());
+  state.add(last.data());
+  state.finish();
+  return state.c;
+}
+
+void Xxh64::Free::operator()(XXH64_state_s* state) const { ::XXH64_freeState(state); }
+
+Xxh64::Xxh64() : state_(::XXH64_createState()) {
+  if (!state_) throw std::bad_alloc();
+  ::XXH64_reset(state_.get(), 0);
+}
 
 void Xxh64::add(std::span<const uint8_t> bytes) {
-  total_ += bytes.size();
-  const auto add_stripe = [this](const uint8_t* stripe) {
-    for (std::size_t l = 0; l < 4; ++l) lanes_[l] = mix_lane(lanes_[l], load<uint64_t>(stripe + 8 * l));
-  };
-  if (pending_size_ > 0) {
-    const std::size_t taken = std::min(kStripe - pending_size_, bytes.size());
-    std::copy_n(bytes.begin(), taken, pending_.begin() + static_cast<std::ptrdiff_t>(pending_size_));
-    pending_size_ += taken;
-    bytes = bytes.subspan(taken);
-    if (pending_size_ < kStripe) return;
-    add_stripe(pending_.data());
-    pending_size_ = 0;
-  }
-  for (; bytes.size() >= kStripe; bytes = bytes.subspan(kStripe)) add_stripe(bytes.data());
-  std::copy(bytes.begin(), bytes.end(), pending_.begin());
-  pending_size_ = bytes.size();
+  if (!bytes.empty()) ::XXH64_update(state_.get(), bytes.data(), bytes.size());
 }
 
 void Xxh64::add_u32(uint32_t value) {
@@ -117,25 +146,7 @@ void Xxh64::add_u64(uint64_t value) {
   add(bytes);
 }
 
-uint64_t Xxh64::digest() const {
-  uint64_t hash = kPrime5;
-  if (total_ >= kStripe) {
-    hash = std::rotl(lanes_[0], 1) + std::rotl(lanes_[1], 7) + std::rotl(lanes_[2], 12) + std::rotl(lanes_[3], 18);
-    for (uint64_t lane : lanes_) hash = (hash ^ mix_lane(0, lane)) * kPrime1 + kPrime4;
-  }
-  hash += total_;
-  const uint8_t* p = pending_.data();
-  const uint8_t* end = p + pending_size_;
-  for (; end - p >= 8; p += 8) hash = std::rotl(hash ^ mix_lane(0, load<uint64_t>(p)), 27) * kPrime1 + kPrime4;
-  if (end - p >= 4) {
-    hash = std::rotl(hash ^ (load<uint32_t>(p) * kPrime1), 23) * kPrime2 + kPrime3;
-    p += 4;
-  }
-  for (; p < end; ++p) hash = std::rotl(hash ^ (*p * kPrime5), 11) * kPrime1;
-  hash = (hash ^ (hash >> 33)) * kPrime2;
-  hash = (hash ^ (hash >> 29)) * kPrime3;
-  return hash ^ (hash >> 32);
-}
+uint64_t Xxh64::digest() const { return ::XXH64_digest(state_.get()); }
 
 std::string Xxh64::hex() const {
   constexpr char kDigits[] = "0123456789abcdef";

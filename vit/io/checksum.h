@@ -1,16 +1,20 @@
-// Check sums: the one that HDF5 keeps with each chunk, and the one that names the content of a data set.
+// Check sums: those that HDF5 keeps with its chunks and its metadata, and the one that names the content of a data set.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+
+struct XXH64_state_s;  // of libxxhash
 
 namespace vit {
 
 /// Fletcher's sum of 16-bit big-endian words as HDF5's filter computes it; a last odd byte is a word's high half.
 uint32_t fletcher32(std::span<const uint8_t> bytes);
+
+/// Bob Jenkins' lookup3 with initial value 0, byte by byte ("hashlittle"): the sum of HDF5's metadata.
+uint32_t lookup3(std::span<const uint8_t> bytes);
 
 /// XXH64 with seed 0 (Collet's xxHash, 64-bit), fed piece by piece. Not for security.
 class Xxh64 {
@@ -25,12 +29,10 @@ class Xxh64 {
   std::string hex() const;
 
  private:
-  static constexpr std::size_t kStripe = 32;
-
-  std::array<uint64_t, 4> lanes_;
-  std::array<uint8_t, kStripe> pending_{};
-  std::size_t pending_size_ = 0;
-  uint64_t total_ = 0;
+  struct Free {
+    void operator()(XXH64_state_s* state) const;
+  };
+  std::unique_ptr<XXH64_state_s, Free> state_;
 };
 
 }  // namespace vit

@@ -4,12 +4,12 @@
 #include <cstring>
 
 #include "vit/io/hdf5_library.h"
+#include "vit/io/hdf5_stored.h"
 
 namespace vit::h5 {
 namespace {
 
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
-constexpr Type kTypes[] = {Type::u8, Type::i8, Type::i32, Type::i64, Type::f32};
 
 /// Chunks of about 1 MiB: whole along the last dimensions, cut along the first one that is too long.
 std::vector<hsize_t> chunk_shape(const std::vector<int64_t>& shape, std::size_t element_bytes) {
@@ -91,14 +91,6 @@ OpenFile::~OpenFile() {
   file.reset();
 }
 
-Type element_type(const OpenFile& file, const std::string& name, const OpenedDataset& dataset) {
-  for (Type type : kTypes)
-    if (H5Tequal(dataset.type.get(), library_type(type)) > 0) return type;
-  file.fail_object(name,
-                   "has an element type that is not read here; needs uint8, int8, int32, int64 or float32, little "
-                   "endian");
-}
-
 void make_parents(const OpenFile& file, const std::string& name) {
   check_name(name);
   const Handle list(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
@@ -113,7 +105,7 @@ void make_parents(const OpenFile& file, const std::string& name) {
 
 void write_dataset(OpenFile& file, const std::string& name, const std::vector<int64_t>& shape, hid_t type,
                    const void* data) {
-  file.check_writable(name);
+  file.check_writes();
   make_parents(file, name);
   const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
   const Handle list = dataset_creation_list(empty ? std::vector<hsize_t>() : chunk_shape(shape, H5Tget_size(type)));
@@ -126,27 +118,28 @@ void write_dataset(OpenFile& file, const std::string& name, const std::vector<in
   if (!empty && H5Dwrite(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
     file.fail_call(ErrorKind::io, "write", name);
   if (!dataset.reset()) file.fail_call(ErrorKind::io, "write", name);
-  file.check_writable(name);
+  file.check_writes();
 }
 
-File::File(std::shared_ptr<OpenFile> file) : file_(std::move(file)) {}
+File::File(std::shared_ptr<OpenFile> written) : written_(std::move(written)) {}
+File::File(std::shared_ptr<const StoredFile> read) : read_(std::move(read)) {}
 File::~File() = default;
 File::File(File&&) noexcept = default;
 File& File::operator=(File&&) noexcept = default;
 
-File File::open(const std::filesystem::path& path) {
-  auto opened = std::make_shared<OpenFile>(path, Device::Mode::read);
-  if (opened->device.size() == 0) fail(ErrorKind::data, "[hdf5] ", path.string(), " is empty");
-  const LibraryLock lock;
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  if (!access || use_device(access.get(), opened->device) < 0) opened->fail_call(ErrorKind::internal, "open", "");
-  opened->file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
-  if (!opened->file) opened->fail_call(ErrorKind::data, "open", "");
-  return File(std::move(opened));
+OpenFile& File::writer(const std::string& name) const {
+  if (!written_)
+    fail(ErrorKind::usage, "[hdf5] cannot write ", name, ": ", path().string(), " is not open for writing");
+  return *written_;
+}
+
+const StoredFile& File::reader(const std::string& name) const {
+  if (!read_) fail(ErrorKind::usage, "[hdf5] cannot read ", name, ": ", path().string(), " is not open for reading");
+  return *read_;
 }
 
 File File::create(const std::filesystem::path& path) {
-  auto created = std::make_shared<OpenFile>(path, Device::Mode::create);
+  auto created = std::make_shared<OpenFile>(path);
   const LibraryLock lock;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
@@ -156,12 +149,12 @@ File File::create(const std::filesystem::path& path) {
   if (!ready) created->fail_call(ErrorKind::internal, "create", "");
   created->file = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
   if (!created->file) created->fail_call(ErrorKind::io, "create", "");
-  created->writable = true;
   return File(std::move(created));
 }
 
 void File::close() {
-  const std::shared_ptr<OpenFile> file = std::move(file_);
+  read_.reset();
+  const std::shared_ptr<OpenFile> file = std::move(written_);
   if (!file) return;
   bool closed = true;
   {
@@ -171,86 +164,44 @@ void File::close() {
       file->fail_call(ErrorKind::io, "close", "");
   }
   file->device.close();
-  if (file->writable) file->check_writable("/");
+  file->check_writes();
 }
 
-const std::filesystem::path& File::path() const { return file_->path; }
-
-bool File::exists(const std::string& name) const {
-  const LibraryLock lock;
-  return object_exists(*file_, name);
-}
-
-std::vector<std::string> File::children(const std::string& group) const {
-  const LibraryLock lock;
-  const Handle object = open_object(*file_, group);
-  if (H5Iget_type(object.get()) != H5I_GROUP) file_->fail_object(group, "is not a group");
-  std::vector<std::string> names;
-  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
-    try {
-      static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-      return 0;
-    } catch (const std::bad_alloc&) {
-      return -1;
-    }
-  };
-  if (H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names) < 0)
-    file_->fail_call(ErrorKind::data, "list", group);
-  return names;
-}
-
-void File::read_rows(const std::string& name, int64_t begin, int64_t count, std::span<uint8_t> out) const {
-  const LibraryLock lock;
-  const OpenedDataset dataset = open_dataset(*file_, name);
-  read_dataset_rows(*file_, name, dataset, begin, count, out);
-}
-
-void read_dataset_rows(const OpenFile& file, const std::string& name, const OpenedDataset& dataset, int64_t begin,
-                       int64_t count, std::span<uint8_t> out) {
-  if (element_type(file, name, dataset) != Type::u8) file.fail_object(name, "needs elements of type uint8");
-  const int64_t rows = dataset.shape.empty() ? 0 : dataset.shape[0];
-  if (begin < 0 || count < 0 || begin > rows - count)
-    file.fail_object(name, "has ", rows, " rows, rows ", begin, " to ", begin + count, " are asked for");
-  if (count == 0 || dataset.count == 0) return;
-  if (static_cast<int64_t>(out.size()) != dataset.count / rows * count)
-    file.fail_object(name, "needs room for ", dataset.count / rows * count, " bytes, has ", out.size());
-  std::vector<hsize_t> start(dataset.shape.size(), 0);
-  std::vector<hsize_t> size(dataset.shape.begin(), dataset.shape.end());
-  start[0] = static_cast<hsize_t>(begin);
-  size[0] = static_cast<hsize_t>(count);
-  const Handle target(H5Dget_space(dataset.dataset.get()), H5Sclose);
-  const Handle memory(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
-  if (!target || !memory ||
-      H5Sselect_hyperslab(target.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
-      H5Dread(dataset.dataset.get(), H5T_STD_U8LE, memory.get(), target.get(), H5P_DEFAULT, out.data()) < 0)
-    file.fail_call(ErrorKind::data, "read rows of", name);
+const std::filesystem::path& File::path() const {
+  static const std::filesystem::path closed;
+  return read_ ? read_->source().path() : written_ ? written_->path : closed;
 }
 
 void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const uint8_t> data) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  write_typed(*file_, name, shape, data);
+  write_typed(file, name, shape, data);
 }
 void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int8_t> data) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  write_typed(*file_, name, shape, data);
+  write_typed(file, name, shape, data);
 }
 void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int32_t> data) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  write_typed(*file_, name, shape, data);
+  write_typed(file, name, shape, data);
 }
 void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const int64_t> data) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  write_typed(*file_, name, shape, data);
+  write_typed(file, name, shape, data);
 }
 void File::write(const std::string& name, const std::vector<int64_t>& shape, std::span<const float> data) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  write_typed(*file_, name, shape, data);
+  write_typed(file, name, shape, data);
 }
 
 void File::create_growing(const std::string& name, const std::vector<int64_t>& rest, int64_t rows_per_chunk) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  OpenFile& file = *file_;
-  file.check_writable(name);
+  file.check_writes();
   GrowingDataset growing;
   growing.row_shape.assign(rest.begin(), rest.end());
   const std::vector<hsize_t> empty = joined(0, growing.row_shape);
@@ -273,13 +224,13 @@ void File::create_growing(const std::string& name, const std::vector<int64_t>& r
       H5Dclose);
   if (!growing.dataset) file.fail_call(ErrorKind::io, "create", name);
   file.growing.insert_or_assign(name, std::move(growing));
-  file.check_writable(name);
+  file.check_writes();
 }
 
 void File::append_rows(const std::string& name, int64_t count, std::span<const uint8_t> data) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  OpenFile& file = *file_;
-  file.check_writable(name);
+  file.check_writes();
   const auto found = file.growing.find(name);
   if (found == file.growing.end()) fail(ErrorKind::internal, "[hdf5] ", name, " was not made to grow");
   GrowingDataset& growing = found->second;
@@ -301,7 +252,7 @@ void File::append_rows(const std::string& name, int64_t count, std::span<const u
       H5Sselect_hyperslab(target.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
       H5Dwrite(dataset, H5T_STD_U8LE, memory.get(), target.get(), H5P_DEFAULT, data.data()) < 0)
     file.fail_call(ErrorKind::io, "append to", name);
-  file.check_writable(name);
+  file.check_writes();
 }
 
 }  // namespace vit::h5

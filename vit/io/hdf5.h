@@ -1,5 +1,5 @@
-// HDF5 behind small handles. The library's own lock is not relied on: every call here takes one lock, and bulk
-// reads of chunks go around the library (ChunkReader), so many threads can read one file.
+// HDF5 files. They are written through the HDF5 library, under one lock, and read without it: the library trusts much
+// of the metadata that it reads, and a damaged or hostile file makes it crash. Many threads can read one file.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,15 @@ namespace vit::h5 {
 
 enum class Type { u8, i8, i32, i64, f32 };
 
-struct OpenFile;  // internal
+struct OpenFile;   // internal: written
+class StoredFile;  // internal: read
 
 struct DatasetInfo {
   Type type = Type::u8;
   std::vector<int64_t> shape;
 };
 
-/// A dataset that was found and checked. Many threads may read at once; what is stored as this program stores it is
-/// read without the library's lock. Keeps its file open.
+/// A dataset that was found and checked. Many threads may read at once. Keeps its file open.
 class Dataset {
  public:
   struct Impl;
@@ -42,8 +42,9 @@ class Dataset {
   std::unique_ptr<Impl> impl_;
 };
 
-/// An open file. Paths inside are absolute, e.g. "/train/images"; groups are made as needed. Every function
-/// throws Error (io or data) that names the file and the path inside. Shapes are checked before memory is taken.
+/// An open file, to be read or to be written. Paths inside are absolute, e.g. "/train/images"; groups are made as
+/// needed. Every function throws Error (io or data) that names the file and the path inside; Error (usage) when the
+/// file is open for the other. Shapes are checked before memory is taken.
 class File {
  public:
   static File open(const std::filesystem::path& path);    // read only
@@ -54,6 +55,7 @@ class File {
 
   const std::filesystem::path& path() const;
   bool exists(const std::string& name) const;
+  /// Sorted; those behind hard links.
   std::vector<std::string> children(const std::string& group) const;
 
   /// Nothing when it is absent; throws when it is of another kind, or larger than the file can hold.
@@ -95,17 +97,22 @@ class File {
 
  private:
   friend class ChunkReader;
-  explicit File(std::shared_ptr<OpenFile> file);
-  std::shared_ptr<OpenFile> file_;
+  explicit File(std::shared_ptr<OpenFile> written);
+  explicit File(std::shared_ptr<const StoredFile> read);
+  OpenFile& writer(const std::string& name) const;
+  const StoredFile& reader(const std::string& name) const;
+
+  std::shared_ptr<OpenFile> written_;
+  std::shared_ptr<const StoredFile> read_;
 };
 
 inline constexpr int64_t kMaxStringBytes = 1 << 20;
 
-/// Reads rows of a chunked uint8 dataset from many threads: the places of the chunks are asked of the library
-/// once, then each thread reads its chunks from the file and verifies their Fletcher32 sums itself.
+/// Reads rows of a uint8 dataset from many threads, which verify the Fletcher32 sums of its chunks.
 class ChunkReader {
  public:
   ChunkReader(const std::filesystem::path& path, const std::string& name);
+  ChunkReader(const File& file, const std::string& name);
   ~ChunkReader();
   ChunkReader(ChunkReader&&) noexcept;
 

@@ -17,17 +17,14 @@
 
 namespace vit::h5 {
 
-Device::Device(const std::filesystem::path& path, Mode mode) {
-  const int flags = mode == Mode::read ? O_RDONLY : O_RDWR | O_CREAT | O_TRUNC;
-  fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
-  const char* verb = mode == Mode::read ? "open " : "create ";
-  if (fd_ < 0) fail(ErrorKind::io, "[hdf5] cannot ", verb, path.string(), ": ", std::strerror(errno));
+Device::Device(const std::filesystem::path& path) {
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail(ErrorKind::io, "[hdf5] cannot create ", path.string(), ": ", std::strerror(errno));
   struct stat info {};
   const bool regular = ::fstat(fd_, &info) == 0 && S_ISREG(info.st_mode);
-  size_ = info.st_size;
   if (!regular) {
     ::close(fd_);
-    fail(ErrorKind::io, "[hdf5] cannot ", verb, path.string(), ": it is not a regular file");
+    fail(ErrorKind::io, "[hdf5] cannot create ", path.string(), ": it is not a regular file");
   }
 }
 
@@ -119,12 +116,8 @@ haddr_t driver_get_eof(const H5FD_t* file, H5FD_mem_t) { return static_cast<hadd
 
 bool in_range(haddr_t address, std::size_t size) { return address <= kMaxAddress && size <= kMaxAddress - address; }
 
-herr_t driver_read(H5FD_t* file, H5FD_mem_t type, hid_t, haddr_t address, std::size_t size, void* buffer) {
+herr_t driver_read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, void* buffer) {
   if (!in_range(address, size)) return -1;
-  if (Device::Place* place = device_of(file).noted(); place != nullptr && type == H5FD_MEM_DRAW) {
-    *place = {static_cast<int64_t>(address), static_cast<int64_t>(size)};
-    return 0;
-  }
   return device_of(file).read(address, static_cast<uint8_t*>(buffer), size) ? 0 : -1;
 }
 

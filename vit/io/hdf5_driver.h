@@ -1,6 +1,6 @@
-// The file as the HDF5 library sees it. Our own driver, because the library (1.10 at least) keeps a dead file in its
-// tables when a write fails while it closes, and crashes on it later: this driver never tells it of a failed write, but
-// keeps the error for the caller, who then gives the file up.
+// The file as the HDF5 library sees it, which only writes. Our own driver, because the library (1.10 at least) keeps a
+// dead file in its tables when a write fails while it closes, and crashes on it later: this driver never tells it of a
+// failed write, but keeps the error for the caller, who then gives the file up.
 #pragma once
 
 #include <hdf5.h>
@@ -13,28 +13,17 @@ namespace vit::h5 {
 /// An open file of the system and the first error of a write to it.
 class Device {
  public:
-  enum class Mode { read, create };
-  /// Throws Error (io) when the system refuses; reading needs a regular file.
-  Device(const std::filesystem::path& path, Mode mode);
+  /// Creates or truncates the file. Throws Error (io) when the system refuses.
+  explicit Device(const std::filesystem::path& path);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
-  int descriptor() const { return fd_; }
   int64_t size() const { return size_; }
   /// errno of the first failed write, 0 when none did.
   int write_error() const { return write_error_; }
   /// Also notes what the system reports only now.
   void close();
-
-  struct Place {
-    int64_t offset = -1;
-    int64_t bytes = 0;
-  };
-  /// Until it is called with null, reads of raw data (not of metadata) only note their place. The library tells where
-  /// a chunk lies much faster by reading it than when it is asked.
-  void note_reads(Place* place) { noted_ = place; }
-  Place* noted() const { return noted_; }
 
   // For the driver. Bytes after the end read as zeros, as the library expects of space it has not written yet.
   bool read(uint64_t offset, uint8_t* out, std::size_t size) const;
@@ -45,7 +34,6 @@ class Device {
   int fd_ = -1;
   int64_t size_ = 0;
   int write_error_ = 0;
-  Place* noted_ = nullptr;
 };
 
 /// Makes files opened with the access list go through `device`, which must outlive them. Negative on failure.

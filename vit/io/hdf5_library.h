@@ -1,4 +1,4 @@
-// What the sources that speak to the HDF5 library share; no other file includes this.
+// What the sources that write through the HDF5 library share; no other file includes this.
 #pragma once
 
 #include <hdf5.h>
@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,70 +88,26 @@ struct GrowingDataset {
 };
 
 struct OpenFile {
-  OpenFile(std::filesystem::path file_path, Device::Mode mode) : path(std::move(file_path)), device(path, mode) {}
+  explicit OpenFile(std::filesystem::path file_path) : path(std::move(file_path)), device(path) {}
   ~OpenFile();
 
   std::filesystem::path path;
   Device device;
   Handle file;
-  bool writable = false;
   std::map<std::string, GrowingDataset> growing;
 
   /// The error of the library's last call as one of ours: "[hdf5] cannot <what> <name> in <file>: <reason>";
   /// no name is the file itself.
   [[noreturn]] void fail_call(ErrorKind kind, std::string_view what, std::string_view name) const;
-  /// Something about an object is wrong: "[hdf5] <name> in <file> <fault>".
-  template <class... Parts>
-  [[noreturn]] void fail_object(std::string_view name, const Parts&... fault) const {
-    fail(ErrorKind::data, "[hdf5] ", name, " in ", path.string(), " ", fault...);
-  }
-  /// Throws when a write has failed or the file is not open for writing.
-  void check_writable(std::string_view name) const;
-};
-
-/// A dataset that was checked: one we can read without surprises from other files, plug-ins or sizes.
-struct OpenedDataset {
-  Handle dataset;
-  Handle type;
-  Handle creation;  // its property list
-  std::vector<int64_t> shape;
-  int64_t count = 1;  // of elements
-  int64_t stored_bytes = 0;
-};
-
-/// Where the bytes of a dataset lie, for reads beside the library.
-struct StoredChunks {
-  int64_t rows = 0;
-  int64_t row_bytes = 0;
-  int64_t rows_per_chunk = 0;
-  std::vector<int64_t> places;  // offset of each chunk in the file
-
-  int64_t chunk_bytes() const { return rows_per_chunk * row_bytes; }
+  /// Throws when a write has failed.
+  void check_writes() const;
 };
 
 /// Throws unless it is an absolute path.
 void check_name(const std::string& name);
-/// True when the object is there, reached by hard links only.
+/// True when the object is there.
 bool object_exists(const OpenFile& file, const std::string& name);
 Handle open_object(const OpenFile& file, const std::string& name);
-/// Invalid when there is no such object.
-Handle find_object(const OpenFile& file, const std::string& name);
-OpenedDataset open_dataset(const OpenFile& file, const std::string& name, const Handle& access = {});
-/// Nothing when there is no such object.
-std::optional<OpenedDataset> find_dataset(const OpenFile& file, const std::string& name, const Handle& access = {});
-/// The element type when it is one of ours.
-Type element_type(const OpenFile& file, const std::string& name, const OpenedDataset& dataset);
-/// No places unless all chunks are rows of bytes followed by their Fletcher32 sum and nothing else.
-StoredChunks find_chunks(OpenFile& file, const std::string& name, const OpenedDataset& dataset);
-/// Part of a chunk, not verified; without the lock.
-void read_stored(const OpenFile& file, const std::string& name, int64_t offset, std::span<uint8_t> out);
-/// Rows of a chunk from `first_row` of it on, as many as `out` holds, when its sum is right; without the lock.
-void read_verified(const OpenFile& file, const std::string& name, const StoredChunks& chunks, int64_t index,
-                   int64_t first_row, std::span<uint8_t> out);
-/// Rows of a byte dataset.
-void read_dataset_rows(const OpenFile& file, const std::string& name, const OpenedDataset& dataset, int64_t begin,
-                       int64_t count, std::span<uint8_t> out);
-
 /// Makes the groups above `name`.
 void make_parents(const OpenFile& file, const std::string& name);
 /// Creates a dataset with checksums on chunks of about 1 MiB and writes `data`, which is of the same type.

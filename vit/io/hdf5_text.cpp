@@ -3,6 +3,7 @@
 
 #include "vit/io/hdf5.h"
 #include "vit/io/hdf5_library.h"
+#include "vit/io/hdf5_stored.h"
 
 namespace vit::h5 {
 namespace {
@@ -23,30 +24,15 @@ void check_text(const OpenFile& file, const std::string& name, const std::string
     fail(ErrorKind::usage, "[hdf5] ", name, " in ", file.path.string(), ": a text holds a zero byte");
 }
 
-std::size_t checked_text_size(const OpenFile& file, const std::string& name, hid_t type) {
-  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0)
-    file.fail_object(name, "needs text of fixed length, has another type");
-  const std::size_t size = H5Tget_size(type);
-  if (size == 0 || static_cast<int64_t>(size) > kMaxStringBytes)
-    file.fail_object(name, "has text of ", size, " bytes, at most ", kMaxStringBytes, " are read");
-  return size;
+std::size_t checked_text_size(const Source& source, const std::string& name, const Datatype& type) {
+  if (type.kind != Datatype::Kind::text) source.fail_object(name, "needs text of fixed length, has another type");
+  if (type.bytes > static_cast<uint64_t>(kMaxStringBytes))
+    source.fail_object(name, "has text of ", type.bytes, " bytes, at most ", kMaxStringBytes, " are read");
+  return static_cast<std::size_t>(type.bytes);
 }
 
 /// Cut at the first zero: padding, or the terminator of other writers.
-std::string unpad(const char* text, std::size_t size) { return std::string(text, std::find(text, text + size, '\0')); }
-
-std::vector<std::string> read_strings(const OpenFile& file, const std::string& name) {
-  const OpenedDataset dataset = open_dataset(file, name);
-  const std::size_t size = checked_text_size(file, name, dataset.type.get());
-  const auto count = static_cast<std::size_t>(dataset.count);  // count * size was checked against the file
-  std::string bytes(count * size, '\0');
-  if (count > 0 && H5Dread(dataset.dataset.get(), dataset.type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
-    file.fail_call(ErrorKind::data, "read", name);
-  std::vector<std::string> texts;
-  texts.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) texts.push_back(unpad(bytes.data() + i * size, size));
-  return texts;
-}
+std::string unpad(std::span<const uint8_t> text) { return {text.begin(), std::ranges::find(text, 0)}; }
 
 void write_strings(OpenFile& file, const std::string& name, const std::vector<std::string>& texts) {
   std::size_t longest = 1;
@@ -64,72 +50,70 @@ void write_strings(OpenFile& file, const std::string& name, const std::vector<st
 }  // namespace
 
 std::string File::read_text(const std::string& name) const {
-  const LibraryLock lock;
-  std::vector<std::string> texts = read_strings(*file_, name);
-  if (texts.size() != 1) file_->fail_object(name, "needs one text, has ", texts.size());
+  std::vector<std::string> texts = read_texts(name);
+  if (texts.size() != 1) reader(name).source().fail_object(name, "needs one text, has ", texts.size());
   return std::move(texts[0]);
 }
 
-void File::write_text(const std::string& name, const std::string& text) {
-  const LibraryLock lock;
-  write_strings(*file_, name, {text});
-}
+void File::write_text(const std::string& name, const std::string& text) { write_texts(name, {text}); }
 
 std::vector<std::string> File::read_texts(const std::string& name) const {
-  const LibraryLock lock;
-  return read_strings(*file_, name);
+  const Object object = reader(name).open(name);
+  const StoredDataset dataset(read_, name, object);
+  const std::size_t size = checked_text_size(dataset.source(), name, dataset.type());
+  std::vector<uint8_t> bytes(static_cast<std::size_t>(dataset.count()) * size);  // was checked against the file
+  dataset.read_rows(0, dataset.rows(), bytes);
+  std::vector<std::string> texts;
+  for (std::span<const uint8_t> rest = bytes; !rest.empty(); rest = rest.subspan(size))
+    texts.push_back(unpad(rest.first(size)));
+  return texts;
 }
 
 void File::write_texts(const std::string& name, const std::vector<std::string>& texts) {
+  OpenFile& file = writer(name);
   const LibraryLock lock;
-  write_strings(*file_, name, texts);
+  write_strings(file, name, texts);
 }
 
 bool File::has_attribute(const std::string& object, const std::string& name) const {
-  const LibraryLock lock;
-  const htri_t found = H5Aexists(open_object(*file_, object).get(), name.c_str());
-  if (found < 0) file_->fail_call(ErrorKind::data, "look up attribute " + name + " of", object);
-  return found > 0;
+  const StoredFile& file = reader(object);
+  return find_attribute(file.source(), file.open(object), name).has_value();
 }
 
 std::string File::read_attribute(const std::string& object, const std::string& name) const {
-  const LibraryLock lock;
   const std::string label = concat("attribute '", name, "' of ", object);
-  const Handle owner = open_object(*file_, object);
-  const htri_t found = H5Aexists(owner.get(), name.c_str());
-  if (found < 0) file_->fail_call(ErrorKind::data, "look up", label);
-  if (found == 0) file_->fail_object(label, "is missing");
-  const Handle attribute(H5Aopen(owner.get(), name.c_str(), H5P_DEFAULT), H5Aclose);
-  if (!attribute) file_->fail_call(ErrorKind::data, "open", label);
-  const Handle type(H5Aget_type(attribute.get()), H5Tclose);
-  const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-  if (!type || !space) file_->fail_call(ErrorKind::data, "read", label);
-  const std::size_t size = checked_text_size(*file_, label, type.get());
-  if (H5Sget_simple_extent_npoints(space.get()) != 1) file_->fail_object(label, "needs one text");
-  std::string bytes(size, '\0');
-  if (H5Aread(attribute.get(), type.get(), bytes.data()) < 0) file_->fail_call(ErrorKind::data, "read", label);
-  return unpad(bytes.data(), size);
+  const StoredFile& file = reader(label);
+  const Source& source = file.source();
+  const auto attribute = find_attribute(source, file.open(object), name);
+  if (!attribute) source.fail_object(label, "is missing");
+  const std::size_t size = checked_text_size(source, label, attribute->type);
+  const Dataspace& space = attribute->space;
+  if (space.null || std::ranges::any_of(space.shape, [](uint64_t n) { return n != 1; }) ||
+      attribute->value.size() < size)
+    source.fail_object(label, "needs one text");
+  return unpad(std::span(attribute->value).first(size));
 }
 
 void File::write_attribute(const std::string& object, const std::string& name, const std::string& text) {
-  const LibraryLock lock;
   const std::string label = concat("attribute '", name, "' of ", object);
-  file_->check_writable(label);
-  check_text(*file_, label, text);
+  OpenFile& file = writer(label);
+  const LibraryLock lock;
+  file.check_writes();
+  check_text(file, label, text);
   // Larger ones would leave the object's header, which has a checksum, for a place that has none.
   constexpr std::size_t kMostBytes = 60000;
   if (text.size() > kMostBytes)
-    fail(ErrorKind::usage, "[hdf5] ", label, " in ", file_->path.string(), " needs at most ", kMostBytes,
-         " bytes, has ", text.size());
-  const Handle owner = open_object(*file_, object);
+    fail(ErrorKind::usage, "[hdf5] ", label, " in ", file.path.string(), " needs at most ", kMostBytes, " bytes, has ",
+         text.size());
+  const Handle owner = open_object(file, object);
   const Handle type = text_type(text.size());
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  if (!type || !space) file_->fail_call(ErrorKind::internal, "prepare", label);
+  if (!type || !space) file.fail_call(ErrorKind::internal, "prepare", label);
   const Handle attribute(H5Acreate2(owner.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT),
                          H5Aclose);
   const std::string bytes = text.empty() ? std::string(1, '\0') : text;
   if (!attribute || H5Awrite(attribute.get(), type.get(), bytes.data()) < 0)
-    file_->fail_call(ErrorKind::io, "write", label);
+    file.fail_call(ErrorKind::io, "write", label);
 }
 
 }  // namespace vit::h5
