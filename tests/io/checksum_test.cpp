@@ -20,6 +20,15 @@ std::string xxh64(std::string_view text) {
 }
 
 // Published test vectors of the algorithm.
+// From the comments of lookup3.c (driver5), which is in the public domain.
+TEST(Lookup3, MatchesPublishedVectors) {
+  const auto sum = [](std::string_view text) {
+    return lookup3({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  };
+  EXPECT_EQ(sum(""), 0xdeadbeefu);
+  EXPECT_EQ(sum("Four score and seven years ago"), 0x17770551u);
+}
+
 TEST(Xxh64, MatchesPublishedVectors) {
   EXPECT_EQ(xxh64(""), "ef46db3751d8e999");
   EXPECT_EQ(xxh64("a"), "d24ec4f1a98c6e5b");

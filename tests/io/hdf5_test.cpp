@@ -1,6 +1,7 @@
 #include "vit/io/hdf5.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <limits>
 #include <numeric>
@@ -196,6 +197,8 @@ TEST(Hdf5File, RefusesWhatIsNoHdf5File) {
   EXPECT_NE(error_of([&] { File::open(dir / "absent"); }, ErrorKind::io).find("No such file or directory"),
             std::string::npos);
   error_of([&] { File::open(dir.path()); }, ErrorKind::io);
+  ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);
+  EXPECT_NE(error_of([&] { File::open(dir / "pipe"); }, ErrorKind::io).find("not a regular file"), std::string::npos);
   error_of([&] { File::create(dir / "no/folder.h5"); }, ErrorKind::io);
 }
 
@@ -213,6 +216,7 @@ TEST(Hdf5File, RefusesMisuseWhenWriting) {
   error_of([&] { file.write_text("/long", std::string(kMaxStringBytes + 1, 'x')); }, ErrorKind::usage);
   error_of([&] { file.write_attribute("/", "long", std::string(70'000, 'x')); }, ErrorKind::usage);
   file.close();
+  error_of([&] { File::create(dir / "b.h5").info("/x"); }, ErrorKind::usage);
   File reading = File::open(dir / "a.h5");
   error_of([&] { reading.write("/z", {2}, std::span<const int32_t>(two)); }, ErrorKind::usage);
 }

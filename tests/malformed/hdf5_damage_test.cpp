@@ -127,6 +127,27 @@ TEST_P(Hdf5Damage, CutFilesAreRefused) {
   EXPECT_TRUE(refused(bytes_.substr(0, bytes_.size() - 1)));
 }
 
+TEST_P(Hdf5Damage, InsertedBytesAreRefused) {
+  for (std::size_t at = 0; at <= bytes_.size(); at += 193) {
+    SCOPED_TRACE(concat("before byte ", at));
+    for (const std::size_t count : {std::size_t{1}, std::size_t{152}, std::size_t{512}}) {
+      if (at == 0 && count == 512) continue;  // that is a user block
+      std::string damaged = bytes_;
+      EXPECT_TRUE(refused(damaged.insert(at, count, 'x')));
+    }
+  }
+}
+
+// The size of the file stays, so that nothing but the content tells.
+TEST_P(Hdf5Damage, MovedBytesAreRefusedOrMeanNothing) {
+  for (std::size_t at = 64; at + 1024 < bytes_.size(); at += 193) {
+    SCOPED_TRACE(concat("moved from ", at));
+    std::string damaged = bytes_;
+    damaged.insert(at, 32, 'x');
+    refused(damaged.erase(bytes_.size() - 512, 32));
+  }
+}
+
 TEST_P(Hdf5Damage, FlippedBytesAreRefusedOrMeanNothing) {
   int64_t tried = 0;
   int64_t caught = 0;

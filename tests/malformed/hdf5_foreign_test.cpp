@@ -180,6 +180,69 @@ TEST(Hdf5Foreign, SizesBeyondTheFileAreRefusedBeforeMemoryIsTaken) {
   expect_refused(dir / "a.h5", "size that no file holds");
 }
 
+TEST(Hdf5Foreign, PartsThatWereNeverWrittenAreRefused) {
+  const TempDir dir;
+  const hid_t file = H5Fcreate((dir / "a.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hsize_t shape[] = {kRows, kRowBytes};
+  const hsize_t start[] = {0, 0};
+  const hsize_t size[] = {20, kRowBytes};
+  const hid_t space = H5Screate_simple(2, shape, nullptr);
+  const hid_t memory = H5Screate_simple(2, size, nullptr);
+  H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, size, nullptr);
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  chunked(creation, 10, kRowBytes);
+  H5Pset_deflate(creation, 1);
+  const hid_t dataset = H5Dcreate2(file, "x", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  H5Dwrite(dataset, H5T_NATIVE_UINT8, memory, space, H5P_DEFAULT, data().data());
+  H5Dclose(dataset);
+  H5Pclose(creation);
+  H5Sclose(memory);
+  H5Sclose(space);
+  H5Fclose(file);
+  expect_refused(dir / "a.h5", "never written");
+}
+
+// All kinds of groups and chunk indexes, small and large.
+TEST(Hdf5Foreign, EveryFormatOfTheLibraryIsRead) {
+  const TempDir dir;
+  for (const bool newest : {false, true}) {
+    for (const hsize_t count : {hsize_t{1}, hsize_t{3}, hsize_t{40}, hsize_t{3000}}) {
+      for (const int growing : {0, 1, 2}) {  // dimensions without a limit
+        SCOPED_TRACE(concat(newest ? "newest, " : "earliest, ", count, " rows, ", growing, " growing"));
+        const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+        H5Pset_libver_bounds(access, newest ? H5F_LIBVER_LATEST : H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
+        const hid_t file = H5Fcreate((dir / "a.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+        const hsize_t shape[] = {count, 5};
+        const hsize_t limit[] = {growing > 0 ? H5S_UNLIMITED : count, growing > 1 ? H5S_UNLIMITED : 8};
+        const hsize_t chunk[] = {1, 2};
+        const hid_t space = H5Screate_simple(2, shape, limit);
+        const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+        H5Pset_chunk(creation, 2, chunk);
+        if (count != 3) H5Pset_fletcher32(creation);
+        std::vector<int32_t> values(static_cast<std::size_t>(count * 5));
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int32_t>(i * 77);
+        const int names = count == 40 ? 200 : 2;
+        for (int i = 0; i < names; ++i) {
+          const std::string name = concat("x", i);
+          const hid_t dataset =
+              H5Dcreate2(file, name.c_str(), H5T_STD_I32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+          H5Dwrite(dataset, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+          H5Dclose(dataset);
+        }
+        H5Pclose(creation);
+        H5Sclose(space);
+        H5Fclose(file);
+        H5Pclose(access);
+        const h5::File opened = h5::File::open(dir / "a.h5");
+        EXPECT_EQ(opened.children("/").size(), static_cast<std::size_t>(names));
+        std::vector<int32_t> got(values.size());
+        opened.read(concat("/x", names - 1), std::span(got));
+        EXPECT_EQ(got, values);
+      }
+    }
+  }
+}
+
 TEST(Hdf5Foreign, TextOfVariableLengthIsRefused) {
   const TempDir dir;
   const hid_t file = H5Fcreate((dir / "a.h5").c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
