@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "vit/io/hdf5.h"
-#include "vit/io/hdf5_library.h"
 #include "vit/io/hdf5_stored.h"
+#include "vit/io/hdf5_type.h"
 
 namespace vit::h5 {
 struct Dataset::Impl {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "vit/core/error.h"
-#include "vit/io/hdf5.h"
 #include "vit/io/hdf5_driver.h"
+#include "vit/io/hdf5_type.h"
 
 namespace vit::h5 {
 
@@ -31,31 +31,8 @@ class LibraryLock {
   void* print_data_ = nullptr;
 };
 
-const char* type_name(Type type);
 /// On disk; memory is little endian too (checksum.cpp asserts it), so the same type serves there.
 hid_t library_type(Type type);
-template <class T>
-constexpr Type type_of();
-template <>
-constexpr Type type_of<uint8_t>() {
-  return Type::u8;
-}
-template <>
-constexpr Type type_of<int8_t>() {
-  return Type::i8;
-}
-template <>
-constexpr Type type_of<int32_t>() {
-  return Type::i32;
-}
-template <>
-constexpr Type type_of<int64_t>() {
-  return Type::i64;
-}
-template <>
-constexpr Type type_of<float>() {
-  return Type::f32;
-}
 
 /// Owns an identifier of the library. Made and dropped under the lock.
 class Handle {

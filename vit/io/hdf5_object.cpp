@@ -60,6 +60,7 @@ class HeaderReader {
     const uint64_t messages = Cursor(*source_, size_field, "object header").number(size_bytes);
     const uint64_t before = start.size() + optional + size_bytes;
     source_->check(address + before, messages, "object header");
+    count_bytes(messages);
     add_block(walk_.read_block(address, before + messages + 4, "OHDR"), before - 4, (flags & 4) != 0);
     while (!parts_.empty()) {
       const Part part = take_part();
@@ -92,7 +93,16 @@ class HeaderReader {
     add_part({address, from.u64()});
   }
 
-  void add_part(Part part) { parts_.push_back(part); }
+  /// Messages take more memory than bytes in the file.
+  void count_bytes(uint64_t bytes) {
+    constexpr uint64_t kMostBytes = uint64_t{16} << 20;
+    if ((bytes_ += std::min(bytes, kMostBytes + 1)) > kMostBytes)
+      source_->fail_damaged("an object header of more than ", kMostBytes, " bytes");
+  }
+  void add_part(Part part) {
+    count_bytes(part.bytes);
+    parts_.push_back(part);
+  }
   Part take_part() {
     const Part part = parts_.front();
     parts_.erase(parts_.begin());
@@ -102,6 +112,7 @@ class HeaderReader {
   const Source* source_;
   Walk walk_;
   std::vector<Part> parts_;
+  uint64_t bytes_ = 0;
   Object object_;
 };
 

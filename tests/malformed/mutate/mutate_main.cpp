@@ -32,9 +32,9 @@ namespace {
 namespace fs = std::filesystem;
 using namespace vit::test;
 
-constexpr unsigned kMostSeconds = 20;            // for one file, on a busy machine
-constexpr rlim_t kMostMemory = rlim_t{3} << 30;  // of addresses, the libraries' included
-constexpr uint64_t kRestart = 2000;              // files a process
+constexpr unsigned kMostSeconds = 20;                             // for one file, on a busy machine
+[[maybe_unused]] constexpr rlim_t kMostMemory = rlim_t{3} << 30;  // of addresses, the libraries' included
+constexpr uint64_t kRestart = 2000;                               // files a process
 
 struct Options {
   uint64_t count = 300;
@@ -94,8 +94,8 @@ std::string try_file(const FileKind& kind, const Example& example, Tally& tally)
 [[noreturn]] void work(const FileKind& kind, const std::vector<Loaded>& examples, uint64_t end, Tally& tally) {
   std::FILE* errors = std::tmpfile();
   dup2(fileno(errors), STDERR_FILENO);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these map terabytes
   const rlimit memory{kMostMemory, kMostMemory};
-#ifndef __SANITIZE_ADDRESS__
   setrlimit(RLIMIT_AS, &memory);
 #endif
   const rlimit no_core{0, 0};
