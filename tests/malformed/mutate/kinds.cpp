@@ -17,6 +17,7 @@
 #include "tests/train/small_run.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
+#include "vit/io/hdf5.h"
 #include "vit/model/model_file.h"
 
 namespace vit::test {
@@ -261,12 +262,15 @@ std::vector<FileKind> make_kinds(const fs::path& folder, const std::vector<fs::p
   const std::string config = to_json(run_config(0)).dump(2);
   kinds.push_back({"run config", {maker.bytes("run/config.json", config)}, use_config});
 
-  FileKind more_data{"more .h5 as data", {}, use_data};
-  FileKind more_models{"more .h5 as model", {}, use_model};
-  for (const fs::path& path : more)
-    for (FileKind* kind : {&more_data, &more_models})
-      kind->examples.push_back(maker.bytes("more.h5", read_bytes(path)));
-  if (!more.empty()) kinds.push_back(std::move(more_data)), kinds.push_back(std::move(more_models));
+  FileKind more_data{"more data", {}, use_data};
+  FileKind more_models{"more models", {}, use_model};
+  for (const fs::path& path : more) {
+    const Example example = maker.bytes("more.h5", read_bytes(path));
+    const bool is_model = h5::File::open(example.file).exists("/weights");
+    (is_model ? more_models : more_data).examples.push_back(example);
+  }
+  for (FileKind* kind : {&more_data, &more_models})
+    if (!kind->examples.empty()) kinds.push_back(std::move(*kind));
   return kinds;
 }
 
