@@ -25,6 +25,8 @@ std::shared_ptr<const Dataset> open_dataset(const std::filesystem::path& path, c
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) fail(ErrorKind::io, "[dataset] there is no file or folder ", path.string());
   if (std::filesystem::is_directory(status)) return open_image_folder(path, {options.reading, ClassOrder::natural});
+  if (options.reading != FolderReading::automatic)
+    fail(ErrorKind::usage, "[dataset] --layout has no effect: ", path.string(), " is no folder of pictures");
   if (!has_hdf5_signature(path))
     fail(ErrorKind::data, "[dataset] ", path.string(),
          " is neither an HDF5 file nor a folder; other sources become one with `vit data import`");

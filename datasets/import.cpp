@@ -235,6 +235,8 @@ ImportSummary import_arrays(const ArraySource& arrays, const std::string& where,
                             const fs::path& out, const ImportOptions& options) {
   if (options.encoded)
     fail(ErrorKind::usage, "[import] ", where, ": holds pixels and no picture files; it cannot be stored encoded");
+  if (options.reading != FolderReading::automatic)
+    fail(ErrorKind::usage, "[import] --layout has no effect: ", where, " has no class folders");
   if (options.class_order != ClassOrder::natural)
     fail(ErrorKind::usage, "[import] class order has no effect: ", where, " has no class folders");
   check_classes(arrays.class_names, where);
