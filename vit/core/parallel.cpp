@@ -41,12 +41,44 @@ std::shared_ptr<Pool> pool_in_use() {
 // must never be made to run somebody else's work.
 thread_local bool inside_body = false;
 
-class BodyScope {
+#if defined(__SANITIZE_THREAD__)
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+#endif
+
+/// One call of many threads. The thread sanitizer, which does not see into TBB, is told what comes before what: the
+/// caller before the bodies, these before what the caller does next.
+class Region {
  public:
-  BodyScope() : before_(inside_body) { inside_body = true; }
-  ~BodyScope() { inside_body = before_; }
+  Region() { release(&begin_); }
+  void enter() { acquire(&begin_); }
+  void leave() { release(&end_); }
+  ~Region() { acquire(&end_); }
 
  private:
+#if defined(__SANITIZE_THREAD__)
+  static void acquire(void* address) { __tsan_acquire(address); }
+  static void release(void* address) { __tsan_release(address); }
+#else
+  static void acquire(void*) {}
+  static void release(void*) {}
+#endif
+  char begin_ = 0, end_ = 0;
+};
+
+class BodyScope {
+ public:
+  explicit BodyScope(Region& region) : region_(region), before_(inside_body) {
+    region_.enter();
+    inside_body = true;
+  }
+  ~BodyScope() {
+    inside_body = before_;
+    region_.leave();
+  }
+
+ private:
+  Region& region_;
   bool before_;
 };
 
@@ -71,11 +103,12 @@ void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_
     for (int64_t p = 0; p < pieces; ++p) piece(p);
     return;
   }
+  Region region;
   pool->arena.execute([&] {
     tbb::parallel_for(
         int64_t{0}, pieces,
         [&](int64_t p) {
-          const BodyScope scope;
+          const BodyScope scope(region);
           piece(p);
         },
         tbb::simple_partitioner());
@@ -131,8 +164,9 @@ void parallel_phases(int phases, int parts, FunctionRef<void(int, int)> body) {
   const auto pool = pool_in_use();
   const int workers = inside_body ? 1 : std::min(parts, pool->arena.max_concurrency());
   Phases state(phases, parts);
+  Region region;
   const auto work = [&](int worker) {
-    const BodyScope scope;
+    const BodyScope scope(region);
     const SignalBlock quiet;
     state.work(worker, body);
   };
@@ -173,8 +207,9 @@ void parallel_shards(int64_t shards, FunctionRef<void(int64_t, int)> body) {
   const int workers = inside_body ? 1 : static_cast<int>(std::min<int64_t>(shards, pool->arena.max_concurrency()));
   std::atomic<int64_t> next{0};
   EarliestFailure failure;
+  Region region;
   const auto work = [&](int worker) {
-    const BodyScope scope;
+    const BodyScope scope(region);
     for (int64_t shard = next++; shard < shards && !failure.before(shard); shard = next++) {
       const SignalBlock quiet;
       try {
