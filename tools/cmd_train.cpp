@@ -148,7 +148,7 @@ void add_train_command(CLI::App& root, Run& run) {
   command->footer(
       "Each option starts at the recipe's value (shown: recipe default); --config changes it, the command line\n"
       "has the last word. What nobody chose is fitted to the rest and the data, and the program says to what.\n"
-      "SIGINT and SIGTERM save the run and end it with exit code 0.");
+      "SIGINT, SIGTERM and SIGHUP save the run and end it with exit code 0; a second one ends it without saving.");
   command->callback([=, &run] {
     refuse_without_effect(init, args->options.resume, "--resume takes the weights of RUN/last.h5");
     run = [args] { return run_train(*args); };

@@ -10,6 +10,7 @@
 #include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/help.h"
+#include "tools/stop_signal.h"
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
 #include "vit/core/log.h"
@@ -63,7 +64,9 @@ int run_command_line(int argc, char** argv) {
   refuse_empty_texts(root);
   root.footer(
       "vit COMMAND --help tells the options of a command.\n"
-      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.");
+      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.\n"
+      "SIGINT, SIGTERM and SIGHUP end a command (exit code 128 + signal) and leave no temporary file; train saves "
+      "first.");
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
@@ -89,6 +92,7 @@ int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);
 #endif
   try {
+    take_stop_signals();
     print_log();
     return run_command_line(argc, argv);
   } catch (const vit::Error& error) {

@@ -71,6 +71,10 @@ class RunningProgram {
 
   void send(int signal) const { ::kill(pid_, signal); }
   std::string out_so_far() const { return text_of(out_); }
+  bool runs() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+  }
 
   ProgramResult wait() {
     int status = 0;

@@ -25,8 +25,8 @@ class SignalStorm {
     struct sigaction action {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
-    ::sigaction(SIGALRM, &action, &old_alarm_);
-    ::sigaction(SIGUSR1, &action, &old_user_);
+    ::sigaction(SIGALRM, &action, nullptr);
+    ::sigaction(SIGUSR1, &action, nullptr);
     const itimerval millisecond{{0, 1000}, {0, 1000}};
     ::setitimer(ITIMER_REAL, &millisecond, nullptr);
     sender_ = std::jthread(send);
@@ -36,8 +36,9 @@ class SignalStorm {
     sender_.join();
     const itimerval never{};
     ::setitimer(ITIMER_REAL, &never, nullptr);
-    ::sigaction(SIGALRM, &old_alarm_, nullptr);
-    ::sigaction(SIGUSR1, &old_user_, nullptr);
+    // Some may still be on their way.
+    ::signal(SIGALRM, SIG_IGN);
+    ::signal(SIGUSR1, SIG_IGN);
   }
   SignalStorm(const SignalStorm&) = delete;
   SignalStorm& operator=(const SignalStorm&) = delete;
@@ -67,8 +68,6 @@ class SignalStorm {
     }
   }
 
-  struct sigaction old_alarm_ {};
-  struct sigaction old_user_ {};
   std::jthread sender_;
 };
 

@@ -7,9 +7,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "vit/core/error.h"
+#include "vit/io/temporary_files.h"
 
 namespace vit {
 namespace {
@@ -39,6 +41,8 @@ class Descriptor {
 
 int open_retrying(const fs::path& path, int flags, mode_t mode = 0) {
   int fd;
+  std::unique_lock<std::timed_mutex> creation;
+  if ((flags & O_CREAT) != 0) creation = lock_creation(path);
   do {
     fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   } while (fd < 0 && errno == EINTR);
@@ -104,19 +108,14 @@ void write_atomically(const fs::path& path, const std::function<void(const fs::p
   if (fs::is_directory(target, error)) fail(ErrorKind::io, "[file] cannot write ", path.string(), ": it is a folder");
   if (is_special(target)) fail(ErrorKind::io, "[file] cannot write ", path.string(), ": it is not a regular file");
 
-  const fs::path temporary = temporary_name(target);
-  try {
-    write(temporary);
-    sync_file(temporary);
-    // A replaced file keeps its permissions; a new one has what the umask leaves.
-    struct stat old {};
-    if (::stat(target.c_str(), &old) == 0 && ::chmod(temporary.c_str(), old.st_mode & 07777) != 0)
-      fail_system("set the permissions of", temporary);
-    if (::rename(temporary.c_str(), target.c_str()) != 0) fail_system("rename to", target);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
+  TemporaryFile temporary(temporary_name(target));
+  write(temporary.path());
+  sync_file(temporary.path());
+  // A replaced file keeps its permissions; a new one has what the umask leaves.
+  struct stat old {};
+  if (::stat(target.c_str(), &old) == 0 && ::chmod(temporary.path().c_str(), old.st_mode & 07777) != 0)
+    fail_system("set the permissions of", temporary.path());
+  if (temporary.rename_to(target) != 0) fail_system("rename to", target);
   sync_folder(folder);
 }
 

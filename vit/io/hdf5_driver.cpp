@@ -10,15 +10,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 
 #include "vit/core/error.h"
+#include "vit/io/temporary_files.h"
 
 namespace vit::h5 {
 
 Device::Device(const std::filesystem::path& path) {
+  std::unique_lock<std::timed_mutex> creation = lock_creation(path);
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (creation) creation.unlock();
   if (fd_ < 0) fail(ErrorKind::io, "[hdf5] cannot create ", path.string(), ": ", std::strerror(errno));
   struct stat info {};
   const bool regular = ::fstat(fd_, &info) == 0 && S_ISREG(info.st_mode);
