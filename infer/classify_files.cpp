@@ -76,9 +76,11 @@ FileResult readable_result(const Model& model, const OutputRows& rows, int64_t r
 int64_t default_batch(const ModelConfig& config) {
   constexpr int64_t kBatchFloats = int64_t{4} << 20;  // patch rows of a batch: 16 MiB
   constexpr int64_t kImagesPerThread = 4;             // at least, or threads wait for the last picture of a batch
+  // A batch must not follow the number of threads where its size has a part in the bits.
+  constexpr int64_t kFixedThreads = 8;
   const int64_t fitting = kBatchFloats / std::max<int64_t>(1, config.patches() * config.patch_dim());
   const int64_t rounded = std::clamp<int64_t>(fitting, 8, 256) / 8 * 8;
-  return std::max<int64_t>(rounded, kImagesPerThread * thread_count());
+  return std::max(rounded, kImagesPerThread * (product_rows_stand_alone() ? thread_count() : kFixedThreads));
 }
 
 ClassifySummary classify_files(Classifier& classifier, std::span<const InputFile> inputs,
@@ -102,10 +104,14 @@ ClassifySummary classify_files(Classifier& classifier, std::span<const InputFile
     deliver(result);
   };
   while (const Batch* batch = loader.next()) {
-    if (batch->size > 0)
-      classifier.engine().run(
-          TensorView<const float>(batch->patches.data(), {batch->size, pipeline.patches(), pipeline.patch_dim()}),
-          rows.views(batch->size));
+    if (batch->size > 0) {
+      const TensorView<const float> patches(batch->patches.data(),
+                                            {batch->size, pipeline.patches(), pipeline.patch_dim()});
+      if (inputs.size() == 1)  // the one case in which somebody waits for a single picture
+        classifier.engine().run(patches, rows.views(batch->size));
+      else
+        classifier.engine().run_batch(patches, rows.views(batch->size));
+    }
     // Both lists are in input order; merge them.
     auto bad = batch->unreadable.begin();
     const auto report_failures_before = [&](int64_t index) {

@@ -6,6 +6,7 @@
 #include "vit/core/cpu.h"
 #include "vit/core/log.h"
 #include "vit/core/parallel.h"
+#include "vit/kernels/isa.h"
 #include "vit/kernels/product_fault.h"
 #include "vit/model/vit.h"
 
@@ -24,9 +25,11 @@ std::string dtype_fault(DType wanted) {
 
 DType runnable_dtype(DType wanted) { return dtype_fault(wanted).empty() ? wanted : DType::f32; }
 
+bool product_rows_stand_alone() { return product_isa() >= Isa::avx512; }
+
 struct Engine::Impl {
   Impl(const Model& model, const ParameterSource& weights, const EngineOptions& engine_options);
-  void run(TensorView<const float> patches, const EngineOutputs& outputs);
+  void run(TensorView<const float> patches, const EngineOutputs& outputs, bool team_allowed);
   bool as_team(int64_t images) const;
   void run_team(TensorView<const float> patches, const EngineOutputs& outputs);
   void run_shards(TensorView<const float> patches, const EngineOutputs& outputs);
@@ -67,8 +70,11 @@ void Engine::Impl::run_shard(TensorView<const float> patches, const EngineOutput
 
 void Engine::Impl::run_shards(TensorView<const float> patches, const EngineOutputs& outputs) {
   const int64_t images = patches.dim(0), threads = thread_count();
-  // A batch smaller than a micro-batch a thread is still shared by all threads.
-  const int64_t piece = std::clamp<int64_t>((images + threads - 1) / threads, 1, micro_batch);
+  // A batch smaller than a micro-batch a thread is still shared by all threads. The size of a piece must not follow the
+  // number of threads where it has a part in the bits.
+  constexpr int64_t kFixedPieces = 8;
+  const int64_t pieces = product_rows_stand_alone() ? threads : kFixedPieces;
+  const int64_t piece = std::clamp<int64_t>((images + pieces - 1) / pieces, 1, micro_batch);
   if (piece > planned_images) workers.clear();
   planned_images = std::max(planned_images, piece);
   workers.resize(std::max(workers.size(), static_cast<std::size_t>(threads)));
@@ -105,10 +111,10 @@ bool Engine::Impl::as_team(int64_t images) const {
   return 11 * images < 10 * rounds * threads;
 }
 
-void Engine::Impl::run(TensorView<const float> patches, const EngineOutputs& outputs) {
+void Engine::Impl::run(TensorView<const float> patches, const EngineOutputs& outputs, bool team_allowed) {
   if (outputs.attention && !options.attention_maps)
     fail(ErrorKind::internal, "[engine] attention needs EngineOptions::attention_maps");
-  if (as_team(patches.dim(0)))
+  if (team_allowed && as_team(patches.dim(0)))
     run_team(patches, outputs);
   else
     run_shards(patches, outputs);
@@ -124,6 +130,9 @@ Engine::Engine(Engine&&) noexcept = default;
 const ModelConfig& Engine::config() const { return impl_->network.config(); }
 DType Engine::dtype() const { return impl_->network.dtype(); }
 
-void Engine::run(TensorView<const float> patches, const EngineOutputs& outputs) { impl_->run(patches, outputs); }
+void Engine::run(TensorView<const float> patches, const EngineOutputs& outputs) { impl_->run(patches, outputs, true); }
+void Engine::run_batch(TensorView<const float> patches, const EngineOutputs& outputs) {
+  impl_->run(patches, outputs, product_rows_stand_alone());
+}
 
 }  // namespace vit

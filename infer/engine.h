@@ -41,6 +41,9 @@ DType fastest_dtype(bool quantized);
 std::string dtype_fault(DType wanted);
 /// `wanted`, or fp32 where that has a fault.
 DType runnable_dtype(DType wanted);
+/// Whether the bits of a row of a product depend on that row alone, not on how many rows go with it: with AVX-512. With
+/// less the product library picks its kernels by the number of rows.
+bool product_rows_stand_alone();
 
 class Engine {
  public:
@@ -55,8 +58,11 @@ class Engine {
   const ModelConfig& config() const;
   /// The arithmetic in use: runnable_dtype of the one asked for.
   DType dtype() const;
-  /// patches [B, patches, 3*P*P]; any B. One call at a time.
+  /// patches [B, patches, 3*P*P]; any B. One call at a time. Without AVX-512 a team, and only a team, gives bits that
+  /// depend on the number of threads.
   void run(TensorView<const float> patches, const EngineOutputs& outputs);
+  /// The same for a batch of many: without AVX-512 no team takes it, so that its bits depend on no number of threads.
+  void run_batch(TensorView<const float> patches, const EngineOutputs& outputs);
 
  private:
   struct Impl;

@@ -206,7 +206,7 @@ Evaluation evaluate_split(Engine& engine, const Pipeline& pipeline, std::shared_
     EngineOutputs outputs;
     outputs.logits = TensorView<float>(logits.data(), {batch->size, model_classes});
     if (batch->size > 0)
-      engine.run(
+      engine.run_batch(
           TensorView<const float>(batch->patches.data(), {batch->size, pipeline.patches(), pipeline.patch_dim()}),
           outputs);
     tally.add(*batch, outputs.logits);

@@ -34,7 +34,7 @@ std::optional<ValidationResult> run_validation(const Model& model, std::shared_p
     if (next->size == 0) continue;
     const TensorView<const float> patches(next->patches.data(), {next->size, pipeline.patches(), pipeline.patch_dim()});
     const TensorView<float> logits(logits_memory.data(), {next->size, classes});
-    engine.run(patches, {.logits = logits, .embeddings = {}, .attention = {}});
+    engine.run_batch(patches, {.logits = logits, .embeddings = {}, .attention = {}});
     cross_entropy(logits, next->labels.data(), 0, 1, losses.data(), {});
     for (int64_t b = 0; b < next->size; ++b) {
       const auto i = static_cast<std::size_t>(b);

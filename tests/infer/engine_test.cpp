@@ -54,7 +54,7 @@ struct Answers {
 };
 
 /// `images` pictures of noise, always the same ones.
-Answers answers(Engine& engine, int64_t images) {
+Answers answers(Engine& engine, int64_t images, decltype(&Engine::run) run = &Engine::run) {
   const ModelConfig& c = engine.config();
   AlignedBuffer<float> patches(images * c.patches() * c.patch_dim());
   RandomStream random(9, RandomPurpose::test);
@@ -65,7 +65,7 @@ Answers answers(Engine& engine, int64_t images) {
   EngineOutputs outputs;
   outputs.logits = TensorView<float>(out.logits.data(), {images, c.classes});
   outputs.embeddings = TensorView<float>(out.embeddings.data(), {images, c.width});
-  engine.run(TensorView<const float>(patches.data(), {images, c.patches(), c.patch_dim()}), outputs);
+  (engine.*run)(TensorView<const float>(patches.data(), {images, c.patches(), c.patch_dim()}), outputs);
   return out;
 }
 
@@ -85,7 +85,8 @@ void expect_same(const Answers& got, const Answers& want) {
 class EngineBits : public testing::TestWithParam<std::tuple<Pooling, DType>> {
  protected:
   void SetUp() override {
-    if (product_isa() < Isa::avx512) GTEST_SKIP() << "rows of a product have their own bits with AVX-512 only";
+    if (product_isa() < Isa::avx512)
+      GTEST_SKIP() << "rows of a product have their own bits with AVX-512 only: see EngineThreads";
     if (runnable_dtype(dtype) != dtype) GTEST_SKIP() << "this processor has no " << dtype_name(dtype) << " products";
   }
   const Pooling pooling = std::get<0>(GetParam());
@@ -134,6 +135,36 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EngineBits,
                            return std::string(std::get<0>(p.param) == Pooling::mean ? "mean_" : "token_") +
                                   std::string(dtype_name(std::get<1>(p.param)));
                          });
+
+// Whatever the instruction set; a mode in which rows have bits of their own is not needed.
+class EngineThreads : public testing::TestWithParam<Pooling> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, EngineThreads, testing::Values(Pooling::class_token, Pooling::mean),
+                         [](const auto& p) { return p.param == Pooling::mean ? "mean" : "token"; });
+
+TEST_P(EngineThreads, BatchesHaveTheSameBitsForAnyNumber) {
+  const Model model = random_model(GetParam(), 24);
+  for (const int64_t images : {1, 3, 7, 18}) {
+    const auto with = [&](int threads) {
+      set_thread_count(threads);
+      Engine engine(model);
+      Answers out = answers(engine, images, &Engine::run_batch);
+      set_thread_count(0);
+      return out;
+    };
+    const Answers want = with(1);
+    for (const int threads : {2, 3, 5, 8}) {
+      SCOPED_TRACE(testing::Message() << threads << " threads, " << images << " images");
+      expect_same(with(threads), want);
+    }
+  }
+}
+
+TEST(EngineThreadsIsa, BatchesHaveTheSameBitsWithLessThanAvx512) {
+  if (std::getenv(test::kChildVariable) != nullptr) GTEST_SKIP() << "run by the parent only";
+  EXPECT_EQ(test::run_again("baseline", "*EngineThreads.*"), 0);
+  if (detected_isa() < Isa::avx2) GTEST_SKIP() << "this processor has no AVX2";
+  EXPECT_EQ(test::run_again("avx2", "*EngineThreads.*"), 0);
+}
 
 class EnginePooling : public testing::TestWithParam<Pooling> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, EnginePooling, testing::Values(Pooling::class_token, Pooling::mean),

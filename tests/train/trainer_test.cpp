@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 
+#include "tests/support/run_again.h"
 #include "tests/support/temp_dir.h"
 #include "tests/train/small_run.h"
+#include "vit/core/cpu.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
 
@@ -97,6 +100,14 @@ TEST(Trainer, LossesHaveTheSameBitsForAnyNumberOfThreads) {
   EXPECT_EQ(one, losses_with(5, folder / "five"));
   test::expect_same_state(last_state(folder / "one"), last_state(folder / "two"));
   test::expect_same_state(last_state(folder / "one"), last_state(folder / "five"));
+}
+
+TEST(TrainerIsa, AndWithLessThanAvx512) {
+  if (std::getenv(test::kChildVariable) != nullptr) GTEST_SKIP() << "run by the parent only";
+  const char* losses = "Trainer.LossesHaveTheSameBitsForAnyNumberOfThreads";
+  EXPECT_EQ(test::run_again("baseline", losses), 0);
+  if (detected_isa() < Isa::avx2) GTEST_SKIP() << "this processor has no AVX2";
+  EXPECT_EQ(test::run_again("avx2", losses), 0);
 }
 
 TEST(Trainer, TheSeedDecides) {
