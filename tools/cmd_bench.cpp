@@ -1,4 +1,5 @@
 // vit bench: speed of a model on this machine.
+#include <iostream>
 #include <memory>
 
 #include "infer/bench.h"

@@ -1,5 +1,6 @@
 // vit classify: what pictures show.
 #include <fstream>
+#include <iostream>
 #include <memory>
 
 #include "infer/classify_files.h"

@@ -1,6 +1,7 @@
 // vit data: data sets from files and folders into one HDF5 file, and what such a file holds.
 #include <algorithm>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // vit eval: a model against labelled pictures.
+#include <iostream>
 #include <memory>
 
 #include "datasets/dataset.h"

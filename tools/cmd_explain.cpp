@@ -1,5 +1,6 @@
 // vit explain: where the model looks.
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <set>

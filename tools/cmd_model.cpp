@@ -1,4 +1,5 @@
 // vit model: model files, made and described.
+#include <iostream>
 #include <memory>
 
 #include "preprocess/config.h"

@@ -1,5 +1,6 @@
 // vit model quantize: a trained model to int8, and what that costs.
 #include <filesystem>
+#include <iostream>
 #include <memory>
 
 #include "infer/quantize.h"

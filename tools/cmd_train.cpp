@@ -1,4 +1,5 @@
 // vit train: a model from a data set.
+#include <iostream>
 #include <memory>
 #include <optional>
 

@@ -1,4 +1,6 @@
 // vit model quantize, and int8 models in the other commands.
+#include <algorithm>
+
 #include "infer/engine.h"
 #include "tests/cli/workspace.h"
 #include "tests/support/products_up_to.h"

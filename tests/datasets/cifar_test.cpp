@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "tests/support/caught_error.h"
 #include "tests/support/source_files.h"
 #include "tests/support/temp_dir.h"

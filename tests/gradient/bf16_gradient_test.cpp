@@ -1,6 +1,9 @@
 // Gradients with bf16 products near those with fp32 ones, which the other tests of this folder compare with double.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "tests/support/layer_passes.h"
 #include "vit/kernels/isa.h"
 

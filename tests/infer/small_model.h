@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <opencv2/imgcodecs.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Cut and flipped files: an Error or the same content, never another content, a crash or a hang.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>

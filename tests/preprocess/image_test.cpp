@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "tests/support/temp_dir.h"

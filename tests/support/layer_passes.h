@@ -1,6 +1,8 @@
 // Forward and backward of one layer on a bench with random input and output gradient.
 #pragma once
 
+#include <algorithm>
+
 #include "tests/support/layer_bench.h"
 #include "vit/layers/block.h"
 
