@@ -298,7 +298,7 @@ void add_draw(CLI::App& data, Run& run) {
   command->add_option("--size", args->options.size, "side, in pixels")
       ->capture_default_str()
       ->type_name("PIXELS")
-      ->check(at_least(8));
+      ->check(at_least(8, 16384));
   command->add_option("--seed", args->options.seed, "of all chance")
       ->capture_default_str()
       ->type_name("N")

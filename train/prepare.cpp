@@ -45,6 +45,9 @@ void check_stored_geometry(const TrainConfig& config, const PreprocessConfig& st
   check("preprocess.interpolation", "--interpolation", word_of(p.interpolation), word_of(stored.interpolation));
   if (stored.rule == ResizeRule::shorter_side)
     check("preprocess.resize_size", "--resize-size", p.resize_size, stored.resize_size);
+  else
+    note_no_effect(config, "preprocess.resize_size", p.resize_size == stored.resize_size,
+                   concat(kData, " was squashed to squares when it was imported"));
 }
 
 PreprocessConfig geometry_of(const PreprocessConfig& geometry, const PreprocessConfig& numbers) {
