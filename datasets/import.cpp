@@ -15,6 +15,7 @@
 #include "preprocess/picture_names.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 
 namespace vit {
 namespace {
@@ -281,7 +282,8 @@ std::string last_name(const fs::path& path) {
 
 ImportSummary import_dataset(const fs::path& path, const fs::path& out, const ImportOptions& options) {
   check(options);
-  refuse_overwrite(out, options.force);
+  check_outputs(
+      {{out, OutputKind::file}}, {path}, [](const fs::path& file) { return file.extension() != ".h5"; }, options.force);
   if (options.progress) options.progress(0, -1);
   const auto source = open_source(path);
   const std::vector<std::string>& paths = source->listing().files;

@@ -16,6 +16,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kConfusionTable = "confusion.csv";
+constexpr const char* kConfusionPicture = "confusion.png";
+
 const std::string& name_of(const Evaluation& evaluation, int64_t index) {
   return evaluation.class_names[static_cast<std::size_t>(index)];
 }
@@ -28,9 +31,9 @@ std::string totals(const Evaluation& e, const ReportContext& context) {
   text += line("images", std::to_string(e.images) +
                              (e.unreadable.empty() ? "" : concat(" (", e.unreadable.size(), " more unreadable)")));
   if (e.left_out > 0)
-    text +=
-        line("left out",
-             concat(e.left_out, " of classes that the model does not know: ", printable(some_names(e.unknown_classes))));
+    text += line(
+        "left out",
+        concat(e.left_out, " of classes that the model does not know: ", printable(some_names(e.unknown_classes))));
   text += line("top-1", concat(percent(e.top1), "  (", e.scores.correct, " of ", e.images, ")"));
   text += line("top-5", percent(e.top5));
   text += line("loss", fixed(e.loss, 4));
@@ -167,21 +170,32 @@ std::string confusion_csv(const Evaluation& evaluation) {
   return out.str();
 }
 
+std::vector<std::filesystem::path> report_files(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const char* name : {"report.txt", "report.json", "report.html", "classes.csv", "predictions.csv",
+                           kConfusionTable, kConfusionPicture})
+    files.push_back(folder / name);
+  return files;
+}
+
 void write_report(const std::filesystem::path& folder, const Evaluation& evaluation, const ReportContext& context) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) fail(ErrorKind::io, "[report] ", folder.string(), ": cannot make the folder: ", error.message());
+  make_folders(folder);
+  for (const char* name : {kConfusionTable, kConfusionPicture}) {
+    std::error_code error;
+    std::filesystem::remove(folder / name, error);
+    if (error) fail(ErrorKind::io, "[report] cannot remove ", (folder / name).string(), ": ", error.message());
+  }
   write_file_atomically(folder / "report.txt", report_text(evaluation, context));
   write_file_atomically(folder / "report.json", report_json_text(evaluation, context));
   write_file_atomically(folder / "classes.csv", classes_csv(evaluation));
   write_file_atomically(folder / "predictions.csv", predictions_csv(evaluation));
   std::string png;
   if (!evaluation.scores.confusion.empty()) {
-    write_file_atomically(folder / "confusion.csv", confusion_csv(evaluation));
+    write_file_atomically(folder / kConfusionTable, confusion_csv(evaluation));
     if (static_cast<int64_t>(evaluation.class_names.size()) <= kMaxConfusionPicture) {
       const std::vector<unsigned char> bytes = draw_confusion(evaluation.scores.confusion, evaluation.class_names);
       png.assign(bytes.begin(), bytes.end());
-      write_file_atomically(folder / "confusion.png", png);
+      write_file_atomically(folder / kConfusionPicture, png);
     }
   }
   write_file_atomically(folder / "report.html", report_html(evaluation, context, png));

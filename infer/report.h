@@ -43,8 +43,12 @@ struct Confusion {
 };
 std::vector<Confusion> top_confusions(const Evaluation& evaluation, std::size_t count);
 
+/// The files that write_report may make in the folder.
+std::vector<std::filesystem::path> report_files(const std::filesystem::path& folder);
+
 /// Makes the folder if needed and writes report.txt, report.json, report.html, classes.csv, predictions.csv,
-/// confusion.csv and confusion.png (the last two while there are not too many classes). Throws Error.
+/// confusion.csv and confusion.png (the last two while there are not too many classes; else those of an older report
+/// go). Throws Error.
 void write_report(const std::filesystem::path& folder, const Evaluation& evaluation, const ReportContext& context);
 
 }  // namespace vit

@@ -156,6 +156,11 @@ void add_batch_option(CLI::App& command, int64_t& batch) {
       ->group("Running");
 }
 
+void add_force_option(CLI::App& command, bool& force) {
+  command.add_flag("--force", force, "replace files that are there; what the command reads is never replaced")
+      ->group("Output");
+}
+
 DType DTypeChoice::of(bool quantized) const {
   if (word.empty() && !quantized) return DType::f32;
   if (!word.empty() && word != "auto") return parse_dtype(word);

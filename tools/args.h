@@ -69,6 +69,8 @@ void add_threads_option(CLI::App& command);
 void add_batch_option(CLI::App& command, int64_t& batch);
 /// --layout of the commands that read a folder of labelled pictures.
 CLI::Option* add_layout_option(CLI::App& command, FolderReading& reading);
+/// --force of the commands that write.
+void add_force_option(CLI::App& command, bool& force);
 /// --dtype: the arithmetic of the products, which `auto` leaves to the model and the processor.
 class DTypeChoice {
  public:

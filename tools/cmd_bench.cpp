@@ -12,7 +12,7 @@
 #include "vit/core/error.h"
 #include "vit/core/json_text.h"
 #include "vit/core/parallel.h"
-#include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 
 namespace vit::tools {
 namespace {
@@ -25,7 +25,7 @@ struct Resized {
 struct BenchArgs {
   std::string model, preset, json;
   Resized resized;
-  bool train = false;
+  bool train = false, force = false;
   int64_t batch = 0;
   BenchOptions options;
   DTypeChoice dtype;
@@ -33,8 +33,8 @@ struct BenchArgs {
   Recompute recompute = Recompute::none;
 };
 
-void print_result(const BenchResult& r, const BenchContext& c) {
-  const auto line = [](const char* name, const std::string& text) { std::cout << pad_right(name, 12) << text << '\n'; };
+void print_result(std::ostream& out, const BenchResult& r, const BenchContext& c) {
+  const auto line = [&out](const char* name, const std::string& text) { out << pad_right(name, 12) << text << '\n'; };
   line("model", concat(printable(c.model), c.train ? ", training step" : ", inference"));
   line("run", concat("batch ", c.batch, ", ", dtype_name(c.dtype), ", ", c.threads,
                      c.threads == 1 ? " thread, " : " threads, ", isa_name(active_isa())));
@@ -85,6 +85,7 @@ StepOptions step_options(const BenchArgs& args, DType dtype) {
 
 int run_bench(const BenchArgs& args) {
   const bool from_file = !args.model.empty();
+  if (!args.json.empty()) check_outputs({{args.json}}, {args.model}, args.force);
   if (from_file && !args.preset.empty()) fail(ErrorKind::usage, "bench takes MODEL or --model, not both");
   const Resized& r = args.resized;
   if (from_file && (r.image_size > 0 || r.depth > 0 || r.width > 0 || r.heads > 0))
@@ -104,9 +105,10 @@ int run_bench(const BenchArgs& args) {
       args.train ? bench_training(config, step_options(args, context.dtype), context.batch, args.options)
                  : bench_inference(open, engine, context.batch, args.options);
   context.peak_gflops = peak_gflops_of_all_threads(context.dtype);
-  print_result(result, context);
-  if (args.options.profile) std::cout << '\n' << profile_text(result, context);
-  if (!args.json.empty()) write_file_atomically(args.json, json_text(bench_json(result, context), 2) + "\n");
+  std::ostream& out = text_beside(args.json);
+  print_result(out, result, context);
+  if (args.options.profile) out << '\n' << profile_text(result, context);
+  if (!args.json.empty()) write_output(args.json, json_text(bench_json(result, context), 2) + "\n");
   return kDone;
 }
 
@@ -148,7 +150,10 @@ void add_bench_command(CLI::App& root, Run& run) {
       ->check(within(0, 86400))
       ->group("Running");
   command->add_flag("--profile", args->options.profile, "also say where the time of a step goes")->group("What");
-  command->add_option("--json", args->json, "write the figures as JSON")->type_name("FILE")->group("Output");
+  command->add_option("--json", args->json, "write the figures as JSON; - = standard output")
+      ->type_name("FILE")
+      ->group("Output");
+  add_force_option(*command, args->force);
   add_dtype_option(*command, args->dtype);
   auto* mode = add_word_option(
                    *command, "--mode", args->mode,

@@ -1,6 +1,4 @@
 // vit classify: what pictures show.
-#include <fstream>
-#include <iostream>
 #include <memory>
 
 #include "infer/classify_files.h"
@@ -11,18 +9,19 @@
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "vit/core/log.h"
-#include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 
 namespace vit::tools {
 namespace {
 
 struct ClassifyArgs {
-  std::string model, output, embeddings;
+  std::string model, output = "-", embeddings;
   std::vector<std::string> inputs;
   DTypeChoice dtype;
   ClassifyFilesOptions files;
   ClassifyOutputOptions format;
   bool top_k_given = false;
+  bool force = false;
 };
 
 /// Results to `out`, embeddings to their file; the inputs that could not be read.
@@ -45,8 +44,17 @@ std::vector<InputFile> classify_to(std::ostream& out, const ClassifyArgs& args, 
   return unreadable;
 }
 
+void check_files(const ClassifyArgs& args, const std::vector<InputFile>& inputs) {
+  std::vector<Output> outputs{{args.output}};
+  if (!args.embeddings.empty()) outputs.push_back({args.embeddings, OutputKind::file});
+  std::vector<std::filesystem::path> read{args.model};
+  for (const InputFile& input : inputs) read.emplace_back(input.path);
+  check_outputs(outputs, read, args.force);
+}
+
 int run_classify(ClassifyArgs args) {
   const std::vector<InputFile> inputs = expand_inputs(args.inputs);
+  check_files(args, inputs);
   Classifier classifier = open_classifier(args.model, args.dtype);
   args.files.embeddings = !args.embeddings.empty();
   const int64_t classes = classifier.model().config.classes;
@@ -54,14 +62,8 @@ int run_classify(ClassifyArgs args) {
     log(LogLevel::info, concat("--top-k ", args.files.top_k, ": the model has ", classes, " classes, all are told"));
   Progress progress("classify");
   std::vector<InputFile> unreadable;
-  if (args.output.empty()) {
-    unreadable = classify_to(std::cout, args, classifier, inputs, progress);
-  } else {
-    write_atomically(args.output, [&](const std::filesystem::path& path) {
-      std::ofstream file(path);
-      unreadable = classify_to(file, args, classifier, inputs, progress);
-    });
-  }
+  write_output(args.output,
+               [&](std::ostream& out) { unreadable = classify_to(out, args, classifier, inputs, progress); });
   progress.finish();
   return report_unreadable(unreadable);
 }
@@ -81,7 +83,8 @@ void add_classify_command(CLI::App& root, Run& run) {
                     ->check(at_least(1))
                     ->group("Output");
   add_word_option(*command, "--format", args->format.format, "form of the answers")->group("Output");
-  command->add_option("--output", args->output, "write there instead of to standard output")
+  command->add_option("--output", args->output, "write there; - = standard output")
+      ->capture_default_str()
       ->type_name("FILE")
       ->group("Output");
   auto* logits =
@@ -89,6 +92,7 @@ void add_classify_command(CLI::App& root, Run& run) {
   command->add_option("--embeddings", args->embeddings, "write the features that the head reads, as HDF5")
       ->type_name("FILE")
       ->group("Output");
+  add_force_option(*command, args->force);
   add_batch_option(*command, args->files.batch);
   add_dtype_option(*command, args->dtype);
   add_threads_option(*command);

@@ -5,24 +5,36 @@
 #include "datasets/dataset.h"
 #include "infer/evaluate.h"
 #include "infer/report.h"
+#include "preprocess/picture_names.h"
 #include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "vit/core/parallel.h"
-#include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 
 namespace vit::tools {
 namespace {
 
 struct EvalArgs {
   std::string model, data, split, json, report;
+  bool force = false;
   DTypeChoice dtype;
   EvaluateOptions options;
   OpenOptions open;
 };
 
+void check_files(const EvalArgs& args) {
+  std::vector<Output> outputs;
+  if (!args.json.empty()) outputs.push_back({args.json});
+  if (!args.report.empty())
+    for (const std::filesystem::path& file : report_files(args.report))
+      outputs.push_back({file, OutputKind::in_folder});
+  check_outputs(outputs, {args.model, args.data}, has_image_extension, args.force);
+}
+
 int run_eval(const EvalArgs& args) {
+  check_files(args);
   Classifier classifier = open_classifier(args.model, args.dtype);
   const auto dataset = open_dataset(args.data, args.open);
   Progress progress("eval");
@@ -32,8 +44,8 @@ int run_eval(const EvalArgs& args) {
   const Evaluation evaluation = evaluate(classifier, *dataset, split, options);
   progress.finish();
   const ReportContext context{args.model, args.data, classifier.engine().dtype(), thread_count()};
-  std::cout << report_text(evaluation, context);
-  if (!args.json.empty()) write_file_atomically(args.json, report_json_text(evaluation, context));
+  text_beside(args.json) << report_text(evaluation, context);
+  if (!args.json.empty()) write_output(args.json, report_json_text(evaluation, context));
   if (!args.report.empty()) write_report(args.report, evaluation, context);
   return report_unreadable(evaluation.unreadable);
 }
@@ -49,12 +61,15 @@ void add_eval_command(CLI::App& root, Run& run) {
       ->type_name("NAME")
       ->group("Data");
   add_layout_option(*command, args->open.reading)->group("Data");
-  command->add_option("--json", args->json, "write all figures as JSON")->type_name("FILE")->group("Output");
+  command->add_option("--json", args->json, "write all figures as JSON; - = standard output")
+      ->type_name("FILE")
+      ->group("Output");
   command
       ->add_option("--report", args->report,
                    "write report.txt, .json, .html, every answer and the confusion matrix there")
       ->type_name("DIR")
       ->group("Output");
+  add_force_option(*command, args->force);
   add_batch_option(*command, args->options.batch);
   add_dtype_option(*command, args->dtype);
   add_threads_option(*command);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string_view>
 
 #include "infer/attention_overlay.h"
 #include "infer/explain.h"
@@ -13,6 +14,8 @@
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "vit/core/error.h"
+#include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 
 namespace vit::tools {
 namespace {
@@ -20,12 +23,14 @@ namespace {
 struct ExplainArgs {
   std::string model, output;
   std::vector<std::string> inputs;
+  bool force = false;
   AttentionMethod method = AttentionMethod::last_layer;
 };
 
 /// A name for each drawing: the picture's with .png, after its folder's where two pictures share it, and after a
-/// number where that is not enough.
+/// number where that is not enough. No longer than a file name can be.
 std::vector<std::string> drawing_names(const std::vector<InputFile>& inputs) {
+  constexpr std::size_t kMostBytes = 255 - std::string_view(".png").size();
   const auto stem = [](const InputFile& input) { return std::filesystem::path(input.path).stem().string(); };
   std::map<std::string, int> count;
   for (const InputFile& input : inputs) ++count[stem(input)];
@@ -34,19 +39,32 @@ std::vector<std::string> drawing_names(const std::vector<InputFile>& inputs) {
   for (const InputFile& input : inputs) {
     const std::string folder = std::filesystem::path(input.path).parent_path().filename().string();
     const std::string name = count[stem(input)] > 1 && !folder.empty() ? folder + "-" + stem(input) : stem(input);
-    std::string unique = name;
-    for (int number = 2; !taken.insert(unique).second; ++number) unique = name + "-" + std::to_string(number);
+    std::string unique = cut_name(name, kMostBytes);
+    for (int number = 2; !taken.insert(unique).second; ++number) {
+      const std::string ending = "-" + std::to_string(number);
+      unique = cut_name(name, kMostBytes - ending.size()) + ending;
+    }
     names.push_back(unique + ".png");
   }
   return names;
 }
 
+void check_files(const ExplainArgs& args, const std::vector<InputFile>& inputs, const std::vector<std::string>& names) {
+  std::vector<Output> outputs;
+  for (const std::string& name : names)
+    outputs.push_back({std::filesystem::path(args.output) / name, OutputKind::in_folder});
+  std::vector<std::filesystem::path> read{args.model};
+  for (const InputFile& input : inputs) read.emplace_back(input.path);
+  check_outputs(outputs, read, args.force);
+}
+
 int run_explain(const ExplainArgs& args) {
   const std::vector<InputFile> inputs = expand_inputs(args.inputs);
-  Classifier classifier = Classifier::open(args.model, {.attention_maps = true});
-  std::filesystem::create_directories(args.output);
-  Progress progress("explain");
   const std::vector<std::string> names = drawing_names(inputs);
+  check_files(args, inputs, names);
+  Classifier classifier = Classifier::open(args.model, {.attention_maps = true});
+  make_folders(args.output);
+  Progress progress("explain");
   std::vector<InputFile> unreadable;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const InputFile& input = inputs[i];
@@ -90,6 +108,7 @@ void add_explain_command(CLI::App& root, Run& run) {
       ->group("Output");
   add_word_option(*command, "--method", args->method, "attention = of the last layer; rollout = through all layers")
       ->group("Output");
+  add_force_option(*command, args->force);
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_explain(*args); }; });
 }

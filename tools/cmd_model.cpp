@@ -7,7 +7,7 @@
 #include "tools/commands.h"
 #include "tools/report.h"
 #include "vit/core/json_text.h"
-#include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 #include "vit/model/flops.h"
 #include "vit/model/model_file.h"
 
@@ -74,7 +74,7 @@ struct InitArgs {
 };
 
 int run_init(const InitArgs& args) {
-  refuse_overwrite(args.out, args.force);
+  check_outputs({{args.out, OutputKind::file}}, {}, args.force);
   ModelConfig config = model_preset(args.preset);
   config.classes = args.classes;
   Model model = make_model(config, args.seed);

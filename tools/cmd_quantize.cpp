@@ -4,12 +4,13 @@
 #include <memory>
 
 #include "infer/quantize.h"
+#include "preprocess/picture_names.h"
 #include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "vit/core/json_text.h"
-#include "vit/io/atomic_file.h"
+#include "vit/io/output.h"
 
 namespace vit::tools {
 namespace {
@@ -27,7 +28,9 @@ std::string size_text(const std::string& path) {
 }
 
 int run_quantize(const QuantizeArgs& args) {
-  refuse_overwrite(args.out, args.force);
+  std::vector<Output> outputs{{args.out, OutputKind::file}};
+  if (!args.json.empty()) outputs.push_back({args.json});
+  check_outputs(outputs, {args.model, args.data}, has_image_extension, args.force);
   QuantizeOptions options = args.options;
   options.max_loss = args.max_loss_points / 100;
   options.data_name = args.data;
@@ -39,13 +42,13 @@ int run_quantize(const QuantizeArgs& args) {
   const QuantizeResult result = quantize(load_model(args.model), *data, options);
   progress.finish();
   save_model(args.out, result.model);
-  std::cout << pad_right("model", 12) << printable(args.model) << ", " << size_text(args.model) << '\n'
-            << pad_right("int8 model", 12) << printable(args.out) << ", " << size_text(args.out) << '\n'
-            << quantize_text(result);
+  text_beside(args.json) << pad_right("model", 12) << printable(args.model) << ", " << size_text(args.model) << '\n'
+                         << pad_right("int8 model", 12) << printable(args.out) << ", " << size_text(args.out) << '\n'
+                         << quantize_text(result);
   if (args.json.empty()) return kDone;
   nlohmann::ordered_json json = {{"model", printable(args.model)}, {"out", printable(args.out)}};
   json.update(quantize_json(result, options));
-  write_file_atomically(args.json, json_text(json, 2) + "\n");
+  write_output(args.json, json_text(json, 2) + "\n");
   return kDone;
 }
 
@@ -102,8 +105,10 @@ void add_quantize_command(CLI::App& parent, Run& run) {
       ->group("Calibration");
   add_layout_option(*command, args->open.reading)->group("Calibration");
   add_method_options(*command, *args);
-  command->add_option("--json", args->json, "write all figures as JSON")->type_name("FILE")->group("Output");
-  command->add_flag("--force", args->force, "overwrite OUT")->group("Output");
+  command->add_option("--json", args->json, "write all figures as JSON; - = standard output")
+      ->type_name("FILE")
+      ->group("Output");
+  add_force_option(*command, args->force);
   add_batch_option(*command, args->options.batch);
   add_threads_option(*command);
   command->callback([args, &run] { run = [args] { return run_quantize(*args); }; });

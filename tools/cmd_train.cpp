@@ -96,7 +96,11 @@ void print_end(const TrainSummary& summary, const TrainArgs& args) {
 }
 
 int run_train(const TrainArgs& args) {
-  if (args.options.resume) need_checkpoint(RunFolder{args.out});
+  const RunFolder folder{args.out};
+  if (args.options.resume)
+    need_checkpoint(folder);
+  else
+    check_new_run(folder, {args.data, args.options.init_model, args.config}, args.options.force);
   const TrainConfig config = resolve_config(args);
   const auto dataset = open_dataset(args.data, args.open);
   Progress progress("train");

@@ -11,6 +11,7 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kSomeUnreadable = 3;  // done, but some inputs could not be read: they were named and counted
+inline constexpr int kBrokenPipe = 141;    // what a shell says of a program that SIGPIPE has ended
 
 using Run = std::function<int()>;
 

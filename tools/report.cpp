@@ -1,6 +1,12 @@
 #include "tools/report.h"
 
+#include "vit/io/output.h"
+
 namespace vit::tools {
+
+std::ostream& text_beside(const std::string& output) {
+  return !output.empty() && is_standard_output(output) ? std::cerr : std::cout;
+}
 
 std::string unreadable_text(const std::string& path, const std::string& error) {
   return error.find(path) == std::string::npos ? path + ": " + error : error;

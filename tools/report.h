@@ -11,6 +11,10 @@
 
 namespace vit::tools {
 
+/// Where text for people goes when `output` (empty = none) is written, too: standard output, or standard error when the
+/// output itself takes that.
+std::ostream& text_beside(const std::string& output);
+
 /// The error, with the path in front where it does not name it.
 std::string unreadable_text(const std::string& path, const std::string& error);
 

@@ -1,6 +1,8 @@
 // The command `vit`: options in, a library call, a report out (docs/cli.md).
+#include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -16,6 +18,7 @@
 #include "vit/core/log.h"
 #include "vit/core/parallel.h"
 #include "vit/core/text.h"
+#include "vit/io/output.h"
 #include "vit/version.h"
 
 #if defined(__GLIBC__)
@@ -48,6 +51,12 @@ int report_error(const std::string& text, int exit_code) {
 
 int exit_code_of(const Error& error) { return error.kind() == ErrorKind::usage ? kUsage : kFailed; }
 
+/// True when standard output is a pipe that nobody reads any more.
+bool reader_has_gone() {
+  pollfd standard{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&standard, 1, 0) > 0 && (standard.revents & POLLERR) != 0;
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App root("Vision Transformers for image classification: train, measure, use.", "vit");
   set_help_style(root);
@@ -76,7 +85,9 @@ int run_command_line(int argc, char** argv) {
   }
   const int code = run();
   std::cout.flush();
-  return std::cout ? code : report_error("cannot write to standard output; is the disk full?", kFailed);
+  if (std::cout) return code;
+  if (reader_has_gone()) return kBrokenPipe;
+  return report_error("cannot write to standard output; is the disk full?", kFailed);
 }
 
 }  // namespace
@@ -95,10 +106,13 @@ int main(int argc, char** argv) {
     take_stop_signals();
     print_log();
     return run_command_line(argc, argv);
+  } catch (const vit::BrokenPipe&) {
+    return kBrokenPipe;
   } catch (const vit::Error& error) {
     return report_error(error.what(), exit_code_of(error));
   } catch (const std::filesystem::filesystem_error& error) {
-    return report_error(error.what(), kFailed);
+    return report_error(vit::concat("[file] cannot use ", error.path1().string(), ": ", error.code().message()),
+                        kFailed);
   } catch (const std::bad_alloc&) {
     return report_error("not enough memory; a smaller --batch needs less", kFailed);
   } catch (const std::exception& error) {

@@ -308,7 +308,7 @@ Pipeline training_pipeline(const Dataset& data, const TrainConfig& resolved) {
 }
 
 nlohmann::json data_record(const Dataset& data) {
-  nlohmann::json record{{"class_names", data.class_names()}};
+  nlohmann::json record = nlohmann::json::object();
   for (const char* name : {"train", "val"}) {
     const auto split = data.split(name);
     if (split == nullptr) continue;

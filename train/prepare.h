@@ -30,7 +30,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
 /// From stored pictures to the model's pixels: pixels that have been resized at import are not resized again.
 Pipeline training_pipeline(const Dataset& data, const TrainConfig& resolved);
 
-/// Class names, images and checksum of each split that training reads: a resumed run needs the same.
+/// Images and checksum of each split that training reads: a resumed run needs the same.
 nlohmann::json data_record(const Dataset& data);
 
 /// Freshly drawn weights, or those of `init`: of its head the rows of classes with the same name; the log says which.

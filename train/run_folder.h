@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 namespace vit {
 
@@ -12,11 +13,16 @@ struct RunFolder {
   std::filesystem::path last() const { return path / "last.h5"; }
   std::filesystem::path config() const { return path / "config.json"; }
   std::filesystem::path curves() const { return path / "curves.png"; }
+  std::filesystem::path history_csv() const { return path / "history.csv"; }
+  std::filesystem::path history_jsonl() const { return path / "history.jsonl"; }
 };
 
-/// Makes an empty place for a new run. Throws Error (usage) when a run lies there already and `force` is false;
-/// `force` removes that run's files.
-void begin_run(const RunFolder& folder, bool force);
+/// Throws Error (usage) when a new run would replace a file that is there and `force` is false, or one of the inputs
+/// (files and folders that the run reads).
+void check_new_run(const RunFolder& folder, const std::vector<std::filesystem::path>& inputs, bool force);
+
+/// Makes an empty place for a new run: files of an older one go.
+void begin_run(const RunFolder& folder);
 
 /// Throws Error (usage) when there is nothing to go on from.
 void need_checkpoint(const RunFolder& folder);

@@ -391,7 +391,10 @@ TrainSummary train(const TrainConfig& config, const Dataset& data, const std::fi
                    const TrainOptions& options) {
   validate(fit_defaults(config));
   const RunFolder folder{run};
-  if (options.resume) need_checkpoint(folder);
+  if (options.resume)
+    need_checkpoint(folder);
+  else
+    check_new_run(folder, {options.init_model}, options.force);
   std::optional<Model> init;
   if (!options.init_model.empty()) init = load_model(options.init_model);
   const TrainConfig resolved = resolve(config, data, init ? &*init : nullptr);
@@ -400,7 +403,7 @@ TrainSummary train(const TrainConfig& config, const Dataset& data, const std::fi
   if (options.resume) {
     one.resume(data);
   } else {
-    begin_run(folder, options.force);
+    begin_run(folder);
     one.begin(data, init ? &*init : nullptr);
   }
   return one.execute();

@@ -58,7 +58,7 @@ class Session:
         out = os.path.join(self.work, "bench.json")
         seconds = self.args.seconds / (2 if case.section == "curve" else 1)
         execute([self.vit, "bench", "--model", MODELS[case.model], "--batch", str(case.batch), "--dtype", engine.dtype,
-                 "--threads", str(engine.threads), "--seconds", str(seconds), "--json", out, *engine.options]
+                 "--threads", str(engine.threads), "--seconds", str(seconds), "--json", out, "--force", *engine.options]
                 + (["--train"] if case.train else []))
         with open(out) as file:
             figures = json.load(file)

@@ -52,8 +52,9 @@ TEST_F(QuantizeCommand, RunsInAnyArithmetic) {
     ASSERT_TRUE(
         ended_with(run_vit({"classify", path("int8.h5"), path("pictures/test/red/0.png"), "--dtype", dtype}), 0))
         << dtype;
-    ASSERT_TRUE(ended_with(
-        run_vit({"bench", path("int8.h5"), "--seconds", "0.02", "--dtype", dtype, "--json", path("bench.json")}), 0));
+    ASSERT_TRUE(ended_with(run_vit({"bench", path("int8.h5"), "--seconds", "0.02", "--dtype", dtype, "--json",
+                                    path("bench.json"), "--force"}),
+                           0));
     if (dtype == "auto" || dtype == "int8") {
       EXPECT_EQ(json_of("bench.json")["dtype"], "int8");
     }

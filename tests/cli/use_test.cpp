@@ -155,7 +155,7 @@ TEST_F(Use, ExplainDrawsAPictureEach) {
 TEST_F(Use, BenchWritesAllFields) {
   for (const bool train : {false, true}) {
     std::vector<std::string> command{"bench", "--model", "vit_micro_patch4_20", "--batch",   "4", "--seconds",
-                                     "0.05",  "--json",  path("bench.json"),    "--threads", "1"};
+                                     "0.05",  "--json",  path("bench.json"),    "--threads", "1", "--force"};
     if (train) command.push_back("--train");
     ASSERT_TRUE(ended_with(run_vit(command), 0));
     const auto json = json_of("bench.json");

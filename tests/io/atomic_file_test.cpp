@@ -132,12 +132,45 @@ TEST(AtomicFile, ReadsNoMoreThanAllowed) {
   EXPECT_EQ(read_file(dir / "empty", 0), "");
 }
 
-TEST(AtomicFile, OverwritesOnlyByForce) {
+TEST(AtomicFile, NewContentOfAPrivateFileIsPrivateFromTheStart) {
   const TempDir dir;
-  write_file_atomically(dir / "f", "x");
-  error_of([&] { refuse_overwrite(dir / "f", false); }, ErrorKind::usage);
-  refuse_overwrite(dir / "f", true);
-  refuse_overwrite(dir / "g", false);
+  const mode_t before = umask(022);
+  write_file_atomically(dir / "private", "old");
+  fs::permissions(dir / "private", fs::perms(0600));
+  write_atomically(dir / "private", [](const fs::path& path) {
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(0600));
+    std::ofstream(path) << "new";
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(0600));
+  });
+  write_file_atomically(dir / "read-only", "old");
+  fs::permissions(dir / "read-only", fs::perms(0440));
+  write_atomically(dir / "read-only", [](const fs::path& path) {
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(0640));  // its owner writes
+    std::ofstream(path) << "new";
+  });
+  EXPECT_EQ(fs::status(dir / "read-only").permissions(), fs::perms(0440));
+  umask(before);
+}
+
+TEST(AtomicFile, TemporaryNamesFitShortNamesAndCutNoLetter) {
+  const TempDir dir;
+  std::string name(99, 'n');
+  for (int i = 0; i < 20; ++i) name += "\xc3\xa9";
+  write_atomically(dir / name, [](const fs::path& path) {
+    const std::string temporary = path.filename().string();
+    EXPECT_LE(temporary.size(), 139u);
+    EXPECT_EQ(temporary.rfind("." + std::string(99, 'n') + ".tmp-", 0), 0u) << temporary;
+    std::ofstream(path) << "x";
+  });
+}
+
+TEST(CutName, EndsWithAWholeLetter) {
+  EXPECT_EQ(cut_name("abc", 3), "abc");
+  EXPECT_EQ(cut_name("abcd", 3), "abc");
+  EXPECT_EQ(cut_name("ab\xc3\xa9", 4), "ab\xc3\xa9");
+  EXPECT_EQ(cut_name("ab\xc3\xa9", 3), "ab");
+  EXPECT_EQ(cut_name("\xf0\x9f\x90\x88", 3), "");
+  EXPECT_EQ(cut_name("abc\xff\xff", 4), "abc\xff");
 }
 
 }  // namespace

@@ -6,38 +6,17 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <mutex>
-#include <utility>
+#include <system_error>
 
 #include "vit/core/error.h"
+#include "vit/io/descriptor.h"
 #include "vit/io/temporary_files.h"
 
 namespace vit {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void fail_system(const char* what, const fs::path& path) {
-  const int error = errno;
-  fail(ErrorKind::io, "[file] cannot ", what, " ", path.string(), ": ", std::strerror(error));
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  /// Some file systems report a failed write only here.
-  int close() { return ::close(std::exchange(fd_, -1)); }
-
- private:
-  int fd_;
-};
 
 int open_retrying(const fs::path& path, int flags, mode_t mode = 0) {
   int fd;
@@ -49,10 +28,10 @@ int open_retrying(const fs::path& path, int flags, mode_t mode = 0) {
   return fd;
 }
 
-/// Unique among the processes and threads that write beside `path`.
+/// Unique among the processes and threads that write beside `path`; no longer than file systems with short names take.
 fs::path temporary_name(const fs::path& path) {
   static std::atomic<unsigned> counter{0};
-  const std::string stem = path.filename().string().substr(0, 200);  // names end at 255 bytes
+  const std::string stem = cut_name(path.filename().string(), 100);
   const std::string name = concat(".", stem, ".tmp-", ::getpid(), "-", counter.fetch_add(1));
   return path.parent_path() / name;
 }
@@ -65,10 +44,35 @@ fs::path resolve_target(const fs::path& path) {
   return error ? path : target;
 }
 
-void sync_file(const fs::path& path) {
-  Descriptor file(open_retrying(path, O_RDONLY));
-  if (file.get() < 0) fail_system("open", path);
-  if (::fsync(file.get()) != 0) fail_system("sync", path);
+/// What the new file takes over from the one that it replaces.
+struct Permissions {
+  bool known = false;  // false: there is no old file
+  mode_t mode = 0;
+};
+
+/// An empty file that nobody may read who could not read the old one, before anything is in it.
+Permissions create_temporary(const fs::path& temporary, const fs::path& target) {
+  struct stat old {};
+  const bool replaces = ::stat(target.c_str(), &old) == 0;
+  Descriptor file(open_retrying(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, replaces ? 0600 : 0666));
+  if (file.get() < 0) fail_system("create", temporary);
+  if (!replaces) return {};
+  mode_t mode = old.st_mode & 07777;
+  // Another group must not get what the old one had.
+  if (::fchown(file.get(), old.st_uid, old.st_gid) != 0 &&
+      ::fchown(file.get(), static_cast<uid_t>(-1), old.st_gid) != 0)
+    mode &= ~static_cast<mode_t>(070);
+  // Our own right to write, which an old file may lack, goes when all is written.
+  if (::fchmod(file.get(), mode | S_IRUSR | S_IWUSR) != 0) fail_system("set the permissions of", temporary);
+  return {true, mode};
+}
+
+void finish_temporary(const fs::path& temporary, const Permissions& permissions) {
+  Descriptor file(open_retrying(temporary, O_RDONLY));
+  if (file.get() < 0) fail_system("open", temporary);
+  if (::fsync(file.get()) != 0) fail_system("sync", temporary);
+  if (permissions.known && ::fchmod(file.get(), permissions.mode) != 0)
+    fail_system("set the permissions of", temporary);
 }
 
 /// Makes the rename last through a power cut. Some file systems cannot sync folders: the file is whole anyway.
@@ -85,20 +89,12 @@ bool is_special(const fs::path& path) {
 }
 
 void write_all(const fs::path& path, std::string_view contents) {
-  Descriptor file(open_retrying(path, O_WRONLY | O_CREAT | O_TRUNC, 0666));
-  if (file.get() < 0) fail_system("create", path);
-  while (!contents.empty()) {
-    const ssize_t written = ::write(file.get(), contents.data(), contents.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_system("write", path);
-    contents.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (file.close() != 0) fail_system("write", path);
+  Descriptor file(open_retrying(path, O_WRONLY));
+  if (file.get() < 0) fail_system("open", path);
+  if (!write_fully(file.get(), contents) || file.close() != 0) fail_system("write", path);
 }
 
-}  // namespace
-
-void write_atomically(const fs::path& path, const std::function<void(const fs::path&)>& write) {
+void replace(const fs::path& path, const std::function<void(const fs::path&)>& write) {
   const fs::path target = resolve_target(path);
   if (!target.has_filename()) fail(ErrorKind::io, "[file] '", path.string(), "' names no file");
   const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
@@ -109,19 +105,27 @@ void write_atomically(const fs::path& path, const std::function<void(const fs::p
   if (is_special(target)) fail(ErrorKind::io, "[file] cannot write ", path.string(), ": it is not a regular file");
 
   TemporaryFile temporary(temporary_name(target));
+  const Permissions permissions = create_temporary(temporary.path(), target);
   write(temporary.path());
-  sync_file(temporary.path());
-  // A replaced file keeps its permissions; a new one has what the umask leaves.
-  struct stat old {};
-  if (::stat(target.c_str(), &old) == 0 && ::chmod(temporary.path().c_str(), old.st_mode & 07777) != 0)
-    fail_system("set the permissions of", temporary.path());
+  finish_temporary(temporary.path(), permissions);
   if (temporary.rename_to(target) != 0) fail_system("rename to", target);
   sync_folder(folder);
 }
 
+}  // namespace
+
+void write_atomically(const fs::path& path, const std::function<void(const fs::path&)>& write) {
+  replace(path, [&](const fs::path& temporary) {
+    write(temporary);
+    std::error_code error;
+    if (fs::file_size(temporary, error) == 0 || error)
+      fail(ErrorKind::io, "[file] nothing was written to ", path.string());
+  });
+}
+
 void write_file_atomically(const fs::path& path, std::string_view contents) {
   if (is_special(path)) return write_all(path, contents);
-  write_atomically(path, [&](const fs::path& temporary) { write_all(temporary, contents); });
+  replace(path, [&](const fs::path& temporary) { write_all(temporary, contents); });
 }
 
 std::string read_file(const fs::path& path, int64_t max_bytes) {
@@ -152,10 +156,18 @@ std::string read_file(const fs::path& path, int64_t max_bytes) {
   return contents;
 }
 
-void refuse_overwrite(const fs::path& path, bool force) {
+void make_folders(const fs::path& folder) {
   std::error_code error;
-  if (!force && fs::exists(fs::symlink_status(path, error)))
-    fail(ErrorKind::usage, "[file] ", path.string(), " exists already; --force replaces it");
+  fs::create_directories(folder, error);
+  if (!error && !fs::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
+  if (error) fail(ErrorKind::io, "[file] cannot make the folder ", folder.string(), ": ", error.message());
+}
+
+std::string cut_name(std::string_view name, std::size_t most) {
+  if (name.size() <= most) return std::string(name);
+  std::size_t end = most;
+  for (int i = 0; i < 3 && end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80; ++i) --end;
+  return std::string(name.substr(0, end));
 }
 
 }  // namespace vit
