@@ -41,7 +41,7 @@ std::vector<std::string> drawing_names(const std::vector<InputFile>& inputs) {
     const std::string name = count[stem(input)] > 1 && !folder.empty() ? folder + "-" + stem(input) : stem(input);
     std::string unique = cut_name(name, kMostBytes);
     for (int number = 2; !taken.insert(unique).second; ++number) {
-      const std::string ending = "-" + std::to_string(number);
+      const std::string ending = concat("-", number);
       unique = cut_name(name, kMostBytes - ending.size()) + ending;
     }
     names.push_back(unique + ".png");

@@ -228,7 +228,8 @@ TEST_F(Outputs, DrawingsOfLongNamesHaveNamesOfTheirOwn) {
   init_model(3);
   const std::string stem(251, 's');
   const std::string folder(255, 'f');
-  for (const std::string& name : {"x/" + stem + ".png", "y/" + stem + ".png", folder + "/1.png", "z/1.png"})
+  for (const std::string& name :
+       std::vector<std::string>{"x/" + stem + ".png", "y/" + stem + ".png", folder + "/1.png", "z/1.png"})
     write_square(dir_ / "in" / name, 0, 1);
   ASSERT_TRUE(ended_with(run_vit({"explain", path("model.h5"), path("in"), "--output", path("out")}), 0));
   int drawings = 0;
