@@ -53,9 +53,9 @@ void expect_equal(const nlohmann::json& c, bool turned) {
   try {
     Image image = decode_image(bytes_of(c["file"]), name);
     if (turned) image = upright(std::move(image));
-    EXPECT_EQ(image.width, c["size"][0]) << name;
-    EXPECT_EQ(image.height, c["size"][1]) << name;
-    EXPECT_EQ(fnv(image), c["fnv"]) << name;
+    EXPECT_EQ(image.width, c["size"][0].get<int64_t>()) << name;
+    EXPECT_EQ(image.height, c["size"][1].get<int64_t>()) << name;
+    EXPECT_EQ(fnv(image), c["fnv"].get<std::string>()) << name;
   } catch (const Error& error) {
     ADD_FAILURE() << name << ": " << error.what();
   }
@@ -78,8 +78,8 @@ TEST(PictureGolden, StatedSizeIsThatOfThePicture) {
     if (!c.contains("fnv")) continue;
     const ImageSize size = stated_image_size(bytes_of(c["file"]), name);
     const bool turned = name.substr(0, 12) == "orientation_" && name[12] >= '5';  // states what it stores
-    EXPECT_EQ(turned ? size.height : size.width, c["size"][0]) << name;
-    EXPECT_EQ(turned ? size.width : size.height, c["size"][1]) << name;
+    EXPECT_EQ(turned ? size.height : size.width, c["size"][0].get<int64_t>()) << name;
+    EXPECT_EQ(turned ? size.width : size.height, c["size"][1].get<int64_t>()) << name;
   }
 }
 

@@ -51,9 +51,9 @@ TEST(PillowGolden, ResizeIsByteEqual) {
   for (const auto& c : golden()["resize"]) {
     const Image out = resize(test::noise_image(c["from"][0], c["from"][1]), c["to"][0], c["to"][1],
                              interpolation_of(c["interpolation"]));
-    EXPECT_EQ(out.width, c["to"][0]);
-    EXPECT_EQ(out.height, c["to"][1]);
-    EXPECT_EQ(fnv(out), c["fnv"]) << c;
+    EXPECT_EQ(out.width, c["to"][0].get<int64_t>());
+    EXPECT_EQ(out.height, c["to"][1].get<int64_t>());
+    EXPECT_EQ(fnv(out), c["fnv"].get<std::string>()) << c;
   }
 }
 
@@ -67,7 +67,7 @@ TEST(PillowGolden, ResizeCropIsByteEqual) {
     const Image out = resize_crop(test::noise_image(c["from"][0], c["from"][1]), config);
     EXPECT_EQ(out.width, config.size);
     EXPECT_EQ(out.height, config.size);
-    EXPECT_EQ(fnv(out), c["fnv"]) << c;
+    EXPECT_EQ(fnv(out), c["fnv"].get<std::string>()) << c;
   }
 }
 
@@ -84,7 +84,7 @@ TEST(PillowGolden, PatchRowsHaveTheBitsOfTorch) {
     std::vector<float> rows(static_cast<size_t>(config.size * config.size * 3));
     patchify(test::noise_image(config.size, config.size), config, patch,
              TensorView<float>(rows.data(), {across * across, 3 * patch * patch}));
-    EXPECT_EQ(fnv(rows.data(), rows.size() * sizeof(float)), c["fnv"]) << c;
+    EXPECT_EQ(fnv(rows.data(), rows.size() * sizeof(float)), c["fnv"].get<std::string>()) << c;
   }
 }
 
