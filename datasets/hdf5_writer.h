@@ -26,9 +26,9 @@ struct SplitFormat {
 /// What is said of the whole file.
 struct DatasetMetadata {
   std::vector<std::string> class_names;
-  std::string source;         // where it came from, for people
-  bool exif_rotate = false;   // pictures are, or with encoded files are to be, turned upright as EXIF says
-  nlohmann::json preprocess;  // geometry that made the pixels; null when they are as their authors made them
+  std::string source;                   // where it came from, for people
+  bool exif_rotate = false;             // pictures are, or with encoded files are to be, turned upright as EXIF says
+  nlohmann::json preprocess = nullptr;  // geometry that made the pixels; null when they are as their authors made them
 };
 
 class Hdf5DatasetWriter;

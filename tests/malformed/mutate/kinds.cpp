@@ -100,7 +100,7 @@ void write_data(const fs::path& path, bool encoded) {
     }
     split.end();
   }
-  writer.finish({{"cat", "dog"}, "here", {}});
+  writer.finish({.class_names = {"cat", "dog"}, .source = "here"});
 }
 
 /// A data set as other programs write it: the oldest format or the newest, many other links, compressed chunks.
