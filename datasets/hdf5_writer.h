@@ -27,8 +27,8 @@ struct SplitFormat {
 struct DatasetMetadata {
   std::vector<std::string> class_names;
   std::string source;                   // where it came from, for people
-  bool exif_rotate = false;             // pictures are, or with encoded files are to be, turned upright as EXIF says
   nlohmann::json preprocess = nullptr;  // geometry that made the pixels; null when they are as their authors made them
+  bool exif_rotate = false;             // pictures are, or with encoded files are to be, turned upright as EXIF says
 };
 
 class Hdf5DatasetWriter;

@@ -49,7 +49,7 @@ struct Planned {
   Planned(const Vit& network, int64_t images) {
     Arena counting;
     network.plan_inference(counting, images);
-    arena = Arena(counting.peak());
+    arena = Arena(counting.used());
     workspace = network.plan_inference(arena, images);
   }
   Arena arena;
