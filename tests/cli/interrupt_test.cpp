@@ -27,10 +27,10 @@ int interrupted_runs(int usual) {
 
 class Interrupt : public Workspace {
  protected:
-  std::vector<std::string> temporary_files() const {
-    std::vector<std::string> found;
+  std::string temporary_files() const {
+    std::string found;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path()))
-      if (entry.path().filename().string().find(".tmp-") != std::string::npos) found.push_back(entry.path().string());
+      if (entry.path().filename().string().find(".tmp-") != std::string::npos) found += entry.path().string() + ' ';
     return found;
   }
 
@@ -64,7 +64,7 @@ class Interrupt : public Workspace {
           ++interrupted;
         }
         EXPECT_EQ(result.err.find("error"), std::string::npos) << result.err;
-        EXPECT_EQ(temporary_files(), std::vector<std::string>{});
+        EXPECT_EQ(temporary_files(), "");
       }
     EXPECT_GT(interrupted, 0);
   }
@@ -93,7 +93,7 @@ TEST_F(Interrupt, AnImportLeavesNothingOfItsFile) {
     while (temporary_files().empty() && running.runs()) std::this_thread::sleep_for(microseconds(200));
     running.send(signal);
     EXPECT_TRUE(ended_with(running.wait(), 128 + signal));
-    EXPECT_EQ(temporary_files(), std::vector<std::string>{});
+    EXPECT_EQ(temporary_files(), "");
     EXPECT_FALSE(std::filesystem::exists(dir_ / "data.h5"));
   }
 }
@@ -105,7 +105,7 @@ TEST_F(Interrupt, ASecondSignalEndsTrainingAtOnce) {
   running.send(SIGINT);
   running.send(SIGTERM);
   EXPECT_TRUE(ended_with(running.wait(), 128 + SIGTERM));
-  EXPECT_EQ(temporary_files(), std::vector<std::string>{});
+  EXPECT_EQ(temporary_files(), "");
 }
 
 TEST_F(Interrupt, RunsGoOnToTheBitsOfOneThatWasNotInterrupted) {
@@ -129,7 +129,7 @@ TEST_F(Interrupt, RunsGoOnToTheBitsOfOneThatWasNotInterrupted) {
     running.send(signal);
     const ProgramResult result = running.wait();
     EXPECT_TRUE(result.exit_code == 0 || result.exit_code == 128 + signal) << result.exit_code << result.err;
-    EXPECT_EQ(temporary_files(), std::vector<std::string>{});
+    EXPECT_EQ(temporary_files(), "");
     result.exit_code == 0 ? ++saved : ++killed;  // killed: before it was in a state to save
     std::vector<std::string> rest = command;
     if (std::filesystem::exists(dir_ / "run/last.h5"))
