@@ -62,8 +62,7 @@ TrainConfig resolve_config(const TrainArgs& args) {
   if (!recipe.empty()) config.recipe = recipe;
   config = train_config_from_json(args.overrides, config, kCommandLine);
   if (args.options.resume) check_same_options(base, config);
-  config = fit_defaults(config);
-  validate(config);
+  validate(fit_defaults(config));
   return config;
 }
 

@@ -14,13 +14,23 @@ namespace vit {
 namespace {
 
 constexpr std::string_view kData = "the data set";
+constexpr std::string_view kNoValidation = "there is no val split, so the last epoch is the best";
+
+/// What is said once the run is known to begin: who reads of an error reads of nothing else.
+using Notes = std::vector<std::string>;
 
 /// Sets a default to what fits, and says so.
 template <class Value>
-void fit(const char* field, Value& value, Value fitted, std::string_view why) {
+void fit(const char* field, Value& value, Value fitted, std::string_view why, Notes& notes) {
   if (value == fitted) return;
-  log(LogLevel::info, concat(field, ": ", fitted, " and not ", value, ": ", why));
+  notes.push_back(concat(field, ": ", fitted, " and not ", value, ": ", why));
   value = fitted;
+}
+
+void fit_schedule(TrainConfig& config, Notes& notes) {
+  const float half = static_cast<float>(config.epochs) / 2;
+  if (!config.is_chosen("warmup_epochs") && config.epochs > 0 && config.warmup_epochs > half)
+    fit("warmup_epochs", config.warmup_epochs, half, "at most half of the epochs", notes);
 }
 
 /// A chosen field that does nothing: on the command line an error. A file may hold more than is needed, so there it is
@@ -121,28 +131,33 @@ void check_classes(const Dataset& data, TrainConfig& config) {
   }
 }
 
-void check_splits(const Dataset& data, TrainConfig& config) {
+bool has_validation(const Dataset& data) {
+  const auto val = data.split("val");
+  return val != nullptr && val->size() > 0;
+}
+
+void check_splits(const Dataset& data, const TrainConfig& config) {
   const auto train = data.split("train");
   if (train == nullptr || train->size() == 0) {
     std::string names;
     for (const std::string& name : data.split_names()) names += concat(names.empty() ? "" : ", ", name);
     fail(ErrorKind::data, "[train] ", kData, " has no pictures in train, it has ", names.empty() ? "nothing" : names);
   }
-  if (config.batch > train->size()) {
-    const std::string why = concat("train has ", train->size(), " pictures");
-    if (config.is_chosen("batch"))
-      log(LogLevel::info, concat("batch: each step takes all pictures, ", why));
-    else
-      fit("batch", config.batch, train->size(), why);
-  }
-  const auto val = data.split("val");
-  if (val != nullptr && val->size() > 0) return;
+  if (has_validation(data)) return;
   if (config.early_stop_patience > 0)
     fail(ErrorKind::usage, "[train] early_stop_patience: early stopping needs a val split, ", kData, " has none");
-  const std::string why = concat(kData, " has no val split, so the last epoch is the best");
-  note_no_effect(config, "early_stop_metric", config.early_stop_metric == "val_top1", why);
-  if (!config.is_chosen("early_stop_metric"))
-    fit("early_stop_metric", config.early_stop_metric, std::string("val_top1"), why);
+  note_no_effect(config, "early_stop_metric", config.early_stop_metric == "val_top1", kNoValidation);
+}
+
+void fit_to_splits(const Dataset& data, TrainConfig& config, Notes& notes) {
+  const int64_t pictures = data.split("train")->size();
+  const std::string why = concat("train has ", pictures, " pictures");
+  if (config.batch > pictures && config.is_chosen("batch"))
+    notes.push_back("batch: each step takes all pictures, " + why);
+  else if (config.batch > pictures)
+    fit("batch", config.batch, pictures, why, notes);
+  if (!has_validation(data) && !config.is_chosen("early_stop_metric"))
+    fit("early_stop_metric", config.early_stop_metric, std::string("val_top1"), kNoValidation, notes);
 }
 
 /// What was chosen must do something, whatever the data.
@@ -155,11 +170,11 @@ void check_effects(const TrainConfig& config) {
 }
 
 /// Files of one small size: a folder is resized to the usual side whatever is in it, which is dear for these.
-void note_small_pictures(const Dataset& data, int64_t side) {
+void note_small_pictures(const Dataset& data, int64_t side, Notes& notes) {
   const int64_t own = data.image_size();
   if (own > 0 && own < side)
-    log(LogLevel::info, concat("pictures of ", own, " x ", own, " are resized to ", side, " x ", side,
-                               "; --image-size ", own, " makes a smaller and faster model"));
+    notes.push_back(concat("pictures of ", own, " x ", own, " are resized to ", side, " x ", side, "; --image-size ",
+                           own, " makes a smaller and faster model"));
 }
 
 /// Gives the model the side of the pictures, where its preset was named and the side was chosen.
@@ -184,15 +199,14 @@ void fit_model_side(const Dataset& data, TrainConfig& config, bool init) {
 }
 
 /// Pixels become numbers as the weights to start from know them.
-void take_numbers(const Model& init, TrainConfig& config) {
+void take_numbers(const Model& init, TrainConfig& config, Notes& notes) {
   if (!init.preprocess.is_object()) return;
   const PreprocessConfig from = preprocess_config_from_json(init.preprocess, "the model to start from");
   PreprocessConfig& p = config.preprocess;
   const bool chosen = config.is_chosen("preprocess.mean") || config.is_chosen("preprocess.std");
   if (from.mean == p.mean && from.std == p.std) return;
-  log(chosen ? LogLevel::warning : LogLevel::info,
-      concat("mean and std of pixels: ", chosen ? "not " : "", "those of the model to start from, mean ",
-             json_text(to_json(from)["mean"]), " std ", json_text(to_json(from)["std"])));
+  notes.push_back(concat("mean and std of pixels: ", chosen ? "not " : "", "those of the model to start from, mean ",
+                         json_text(to_json(from)["mean"]), " std ", json_text(to_json(from)["std"])));
   if (chosen) return;
   p.mean = from.mean;
   p.std = from.std;
@@ -273,23 +287,25 @@ PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& give
 
 TrainConfig fit_defaults(const TrainConfig& config) {
   TrainConfig out = config;
-  const float half = static_cast<float>(config.epochs) / 2;
-  if (!config.is_chosen("warmup_epochs") && config.epochs > 0 && config.warmup_epochs > half)
-    fit("warmup_epochs", out.warmup_epochs, half, "at most half of the epochs");
+  Notes unsaid;
+  fit_schedule(out, unsaid);
   return out;
 }
 
 TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model* init) {
-  TrainConfig out = fit_defaults(config);
+  TrainConfig out = config;
+  Notes notes;
+  fit_schedule(out, notes);
   check_effects(out);
   if (out.model.image_size == 0 && init != nullptr) {
     out.model = init->config;
     out.model.classes = 0;
   }
-  if (init != nullptr) take_numbers(*init, out);
+  if (init != nullptr) take_numbers(*init, out, notes);
   out.preprocess = resolve_preprocess(data, out);
   const bool chosen_size = out.is_chosen("preprocess.size");
-  if (out.model.image_size == 0 && !chosen_size && data.has_files()) note_small_pictures(data, out.preprocess.size);
+  if (out.model.image_size == 0 && !chosen_size && data.has_files())
+    note_small_pictures(data, out.preprocess.size, notes);
   if (out.model.image_size == 0)
     out.model = fitting_model(out.preprocess.size, chosen_size ? ErrorKind::usage : ErrorKind::data);
   check_splits(data, out);
@@ -298,6 +314,8 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   validate(out.preprocess);
   validate(out);
   if (init != nullptr) check_init(*init, out.model);
+  fit_to_splits(data, out, notes);
+  for (const std::string& note : notes) log(LogLevel::info, note);
   return out;
 }
 

@@ -18,8 +18,7 @@ namespace vit {
 /// the import of a data set file, and for folders from the config. Throws Error (usage).
 PreprocessConfig resolve_preprocess(const Dataset& data, const TrainConfig& given);
 
-/// The config with defaults that nobody chose (TrainConfig::chosen) fitted to the choices; says through the log to
-/// what.
+/// The config with defaults that nobody chose (TrainConfig::chosen) fitted to the choices, as `resolve` does.
 TrainConfig fit_defaults(const TrainConfig& config);
 
 /// The config with nothing left open: classes, architecture (of `init` where none is given) and preprocessing. Defaults
