@@ -227,8 +227,8 @@ Evaluation evaluate(Classifier& classifier, const Dataset& data, const std::stri
   const std::shared_ptr<const Split> pictures = data.split(split);
   if (!pictures)
     fail(ErrorKind::usage, "[evaluate] split '", split, "': the data set has ", joined(data.split_names()));
-  const std::vector<int32_t> classes = match_classes(model, data.class_names());
   check_geometry(classifier.pipeline().config(), data);
+  const std::vector<int32_t> classes = match_classes(model, data.class_names());
   const KnownPictures known = known_pictures(pictures, classes, data.class_names());
   const std::vector<std::string>& names = model.class_names.empty() ? data.class_names() : model.class_names;
   Evaluation result = evaluate_split(classifier.engine(), classifier.pipeline(), known.split, classes, names, options);

@@ -69,11 +69,19 @@ TEST_F(BadInput, WrongNumberOfClassesIsOneLine) {
   EXPECT_TRUE(failed_with(run_vit({"eval", path("model.h5"), path("pictures"), "--split", "test"}), 1, {"4", "3"}));
 }
 
-TEST_F(BadInput, OtherClassNamesAreOneLine) {
+TEST_F(BadInput, ClassesThatTheModelDoesNotKnowAreLeftOutAndSaid) {
   make_model();
   make_pictures("other", 0, 2);
   std::filesystem::rename(dir_ / "other/test/red", dir_ / "other/test/purple");
-  EXPECT_TRUE(failed_with(run_vit({"eval", path("run/best.h5"), path("other"), "--split", "test"}), 1, {"purple"}));
+  const std::vector<std::string> eval{"eval", path("run/best.h5"), path("other"), "--split", "test"};
+  const ProgramResult result = run_vit(eval);
+  ASSERT_TRUE(ended_with(result, 0));
+  EXPECT_NE(result.err.find("left out: 2 pictures of classes that the model does not know: 'purple'"),
+            std::string::npos)
+      << result.err;
+  std::filesystem::rename(dir_ / "other/test/blue", dir_ / "other/test/cyan");
+  std::filesystem::rename(dir_ / "other/test/green", dir_ / "other/test/lime");
+  EXPECT_TRUE(failed_with(run_vit(eval), 1, {"no class in common", "purple", "red"}));
 }
 
 TEST_F(BadInput, PixelsOfAnotherSizeAreOneLine) {

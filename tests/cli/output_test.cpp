@@ -178,7 +178,8 @@ TEST_F(Outputs, ShowAnyClassNameSafely) {
 
   const std::vector<std::string> shown{"caf\\xE9", "two\\x0Alines", "\\x1B[31mred", "<script>,\"'", "=1+1"};
   std::vector<std::string> labels;
-  for (const auto& c : json_of("eval.json").at("classes")) labels.push_back(c.at("label"));
+  const nlohmann::json evaluation = json_of("eval.json");
+  for (const auto& c : evaluation.at("classes")) labels.push_back(c.at("label"));
   std::vector<std::string> sorted = shown;
   std::sort(sorted.begin(), sorted.end());
   std::sort(labels.begin(), labels.end());

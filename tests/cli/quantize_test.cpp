@@ -65,8 +65,8 @@ TEST_F(QuantizeCommand, Int8ThatWouldBeWrongIsRefusedWithAWord) {
   ASSERT_TRUE(ended_with(run_vit(command()), 0));
   const ProductsUpTo without_vnni("AVX512_CORE");
   for (const std::string dtype : {"auto", "int8"}) {
-    const ProgramResult result =
-        run_vit({"bench", path("int8.h5"), "--seconds", "0.02", "--dtype", dtype, "--json", path("bench.json")});
+    const ProgramResult result = run_vit(
+        {"bench", path("int8.h5"), "--seconds", "0.02", "--dtype", dtype, "--json", path("bench.json"), "--force"});
     ASSERT_TRUE(ended_with(result, 0));
     EXPECT_NE(json_of("bench.json")["dtype"], "int8");
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;

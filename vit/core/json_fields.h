@@ -36,7 +36,8 @@ inline nlohmann::json optional_json(const std::optional<double>& value) {
 /// beyond all doubles.
 inline nlohmann::json parse_json(std::string_view text, std::string_view what, std::string_view where) {
   if (nests_too_deep(text))
-    fail(ErrorKind::data, "[", what, "] needs JSON of at most ", kMostJsonLevels, " levels, has more (", where, ")");
+    fail(ErrorKind::data, "[", what, "] nests too deep: JSON of at most ", kMostJsonLevels, " levels is read (", where,
+         ")");
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::out_of_range& error) {
