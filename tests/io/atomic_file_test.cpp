@@ -164,6 +164,21 @@ TEST(AtomicFile, TemporaryNamesFitShortNamesAndCutNoLetter) {
   });
 }
 
+TEST(AtomicFile, GoesPastWhatAKilledProcessLeft) {
+  const TempDir dir;
+  std::string first;
+  write_atomically(dir / "f", [&](const fs::path& path) {
+    first = path.filename().string();
+    std::ofstream(path) << "x";
+  });
+  const size_t dash = first.rfind('-') + 1;
+  const fs::path next = dir / (first.substr(0, dash) + std::to_string(std::stoi(first.substr(dash)) + 1));
+  std::ofstream(next) << "left";
+  write_file_atomically(dir / "f", "y");
+  EXPECT_EQ(read_file(dir / "f", kPlenty), "y");
+  EXPECT_EQ(read_file(next, kPlenty), "left");
+}
+
 TEST(CutName, EndsWithAWholeLetter) {
   EXPECT_EQ(cut_name("abc", 3), "abc");
   EXPECT_EQ(cut_name("abcd", 3), "abc");

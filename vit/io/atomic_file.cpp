@@ -28,12 +28,17 @@ int open_retrying(const fs::path& path, int flags, mode_t mode = 0) {
   return fd;
 }
 
-/// Unique among the processes and threads that write beside `path`; no longer than file systems with short names take.
+/// Unique among the processes and threads that write beside `path`, and not that of a file which a killed process of
+/// the same number has left; no longer than file systems with short names take.
 fs::path temporary_name(const fs::path& path) {
   static std::atomic<unsigned> counter{0};
   const std::string stem = cut_name(path.filename().string(), 100);
-  const std::string name = concat(".", stem, ".tmp-", ::getpid(), "-", counter.fetch_add(1));
-  return path.parent_path() / name;
+  std::error_code error;
+  fs::path name;
+  do {
+    name = path.parent_path() / concat(".", stem, ".tmp-", ::getpid(), "-", counter.fetch_add(1));
+  } while (fs::exists(fs::symlink_status(name, error)));
+  return name;
 }
 
 /// The file that a symbolic link stands for is replaced, not the link.
