@@ -36,8 +36,8 @@ struct EngineOutputs {
 
 /// What the processor multiplies fastest of what the model can: int8 if it is quantised, bf16, fp32.
 DType fastest_dtype(bool quantized);
-/// Why nothing is computed in `wanted` here, in a few words: instructions that the processor lacks, or a product library
-/// that refuses it or is wrong. Empty where it serves.
+/// Why nothing is computed in `wanted` here, in a few words: instructions that the processor lacks, or a product
+/// library that refuses it or is wrong. Empty where it serves.
 std::string dtype_fault(DType wanted);
 /// `wanted`, or fp32 where that has a fault.
 DType runnable_dtype(DType wanted);

@@ -11,10 +11,8 @@
 namespace vit {
 
 template <>
-inline constexpr Word<Isa> kWords<Isa>[] = {{Isa::baseline, "baseline"},
-                                            {Isa::avx2, "avx2"},
-                                            {Isa::avx512, "avx512"},
-                                            {Isa::avx512_bf16, "avx512_bf16"}};
+inline constexpr Word<Isa> kWords<Isa>[] = {
+    {Isa::baseline, "baseline"}, {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::avx512_bf16, "avx512_bf16"}};
 
 namespace {
 
@@ -40,7 +38,8 @@ Isa detected_isa() {
 Isa active_isa() {
   static const Isa isa = [] {
     const char* word = std::getenv("VIT_ISA");
-    return word == nullptr || *word == '\0' ? detected_isa() : std::min(parse_word<Isa>(word, "cpu: VIT_ISA"), detected_isa());
+    return word == nullptr || *word == '\0' ? detected_isa()
+                                            : std::min(parse_word<Isa>(word, "cpu: VIT_ISA"), detected_isa());
   }();
   return isa;
 }

@@ -19,9 +19,7 @@ struct Range {
   bool open_low = false;  // `low` itself is not in it
   bool open_high = false;
 
-  bool contains(double x) const {
-    return (open_low ? x > low : x >= low) && (open_high ? x < high : x <= high);
-  }
+  bool contains(double x) const { return (open_low ? x > low : x >= low) && (open_high ? x < high : x <= high); }
   /// "1 to 10", "0 to below 1", "a number above 0", "at least 0".
   std::string text() const;
 };

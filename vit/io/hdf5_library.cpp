@@ -12,8 +12,8 @@ std::mutex& library_mutex() {
   return mutex;
 }
 
-/// The library (1.10) complains on stderr, when the program ends, of what it could not close before, unless its printing
-/// of errors is off then. Handlers run last in, first out: ours has to come after its own.
+/// The library (1.10) complains on stderr, when the program ends, of what it could not close before, unless its
+/// printing of errors is off then. Handlers run last in, first out: ours has to come after its own.
 void keep_exit_silent() {
   static const bool done [[maybe_unused]] = [] {
     H5open();
