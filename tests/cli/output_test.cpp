@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/cli/workspace.h"
+#include "vit/core/error.h"
 
 namespace vit::test {
 namespace {
@@ -15,7 +16,7 @@ class Outputs : public Workspace {
   static ProgramResult shell(const std::string& line) {
     return run_program({"/bin/sh", "-c", std::string("vit='") + VIT_PROGRAM + "'; " + line});
   }
-  std::string quoted(const std::string& name) const { return "'" + path(name) + "'"; }
+  std::string quoted(const std::string& name) const { return concat('\'', path(name), '\''); }
 
   /// Fails with code 2 and leaves the file as it is.
   void expect_untouched(const std::string& name, const std::vector<std::string>& command, const std::string& why) {
