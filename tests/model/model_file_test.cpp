@@ -78,7 +78,7 @@ TEST(ModelFile, NamesWhatDoesNotFit) {
   const std::string deep = error_after([](Model& m) {
     for (int i = 0; i < 100; ++i) m.training = nlohmann::json::array({m.training});
   });
-  EXPECT_TRUE(has(deep, "/training") && has(deep, "nests too deep")) << deep;
+  EXPECT_TRUE(has(deep, "/training") && has(deep, "at most 64 levels")) << deep;
   const std::string huge = error_after([](Model& m) { m.config.width = 1 << 16; });
   EXPECT_TRUE(has(huge, "needs")) << huge;
 }
