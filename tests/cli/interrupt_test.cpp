@@ -110,10 +110,12 @@ TEST_F(Interrupt, ASecondSignalEndsTrainingAtOnce) {
 
 TEST_F(Interrupt, RunsGoOnToTheBitsOfOneThatWasNotInterrupted) {
   make_dataset(16, 4);
-  const std::vector<std::string> command = train_command({"--batch", "32", "--epochs", "30"});
+  const std::vector<std::string> command = train_command({"--batch", "32", "--epochs", "10"});
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(ended_with(run_vit(command), 0));
-  const auto duration = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
+  // A machine that was busy just now must not make every run wait.
+  const auto duration = std::min(std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin),
+                                 microseconds(3'000'000));
   std::filesystem::rename(dir_ / "run", dir_ / "straight");
   const TrainState straight = last_state(dir_ / "straight");
 
