@@ -33,6 +33,10 @@ struct Shape {
   }
   void check_queries(const char* what, const ConstMatrix& m) const { check(what, m, queries, head_size, type); }
   void check_keys(const char* what, const ConstMatrix& m) const { check(what, m, keys, head_size, type); }
+  /// A matrix over the scores; null is none.
+  void check_scores(const char* what, const ConstMatrix& m) const {
+    if (m) check(what, m, queries, keys, DType::f32);
+  }
 };
 
 /// Dropout is left to the fp32 kernel: a mask costs more than the products save.
@@ -55,13 +59,15 @@ float element(const ConstMatrix& m, int64_t row, int64_t col) {
 }
 
 template <class T>
-void map_of(const ConstMatrix& q, const ConstMatrix& k, int64_t keys, float scale, TensorView<float> p) {
+void map_of(const ConstMatrix& q, const ConstMatrix& k, int64_t keys, const AttentionOptions& options,
+            TensorView<float> p) {
   for (int64_t i = 0; i < q.rows(); ++i) {
     float* row = p[i].data();
     for (int64_t j = 0; j < keys; ++j) {
       float score = 0;
       for (int64_t c = 0; c < q.cols(); ++c) score += element<T>(q, i, c) * element<T>(k, j, c);
-      row[j] = scale * score;
+      row[j] = options.scale * score;
+      if (options.bias) row[j] += options.bias(i, j);
     }
     const float top = *std::max_element(row, row + keys);
     float sum = 0;
@@ -83,6 +89,7 @@ void attention_forward(ConstMatrix q, ConstMatrix k, ConstMatrix v, const Attent
   const Shape shape(q, k);
   shape.check_keys("v", v);
   check("out", out, shape.queries, shape.head_size, out.type() == DType::i8 ? DType::i8 : shape.type);
+  shape.check_scores("bias", options.bias);
   valid_keys(shape.keys, options);
   if (shape.queries == 0) return;
   const auto forward = in_bf16(shape, options) ? attention_forward_bf16 : attention_forward_fp32;
@@ -99,6 +106,10 @@ void attention_backward(ConstMatrix dout, ConstMatrix q, ConstMatrix k, ConstMat
   shape.check_queries("dq", gradients.dq);
   shape.check_keys("dk", gradients.dk);
   shape.check_keys("dv", gradients.dv);
+  shape.check_scores("bias", options.bias);
+  shape.check_scores("dbias", gradients.dbias);
+  if (gradients.dbias && options.scale == 0)
+    fail(ErrorKind::internal, "[attention: scale] needs another number than 0 for the gradient of the bias");
   // Masked keys have no gradient; without queries, none has.
   const int64_t valid = valid_keys(shape.keys, options), reached = shape.queries == 0 ? 0 : valid;
   fill_zero(gradients.dk.slice(reached, shape.keys - reached));
@@ -111,11 +122,12 @@ void attention_backward(ConstMatrix dout, ConstMatrix q, ConstMatrix k, ConstMat
 void attention_map(ConstMatrix q, ConstMatrix k, const AttentionOptions& options, TensorView<float> p) {
   const Shape shape(q, k);
   check("p", p, shape.queries, shape.keys, DType::f32);
+  shape.check_scores("bias", options.bias);
   const int64_t keys = valid_keys(shape.keys, options);
   if (shape.type == DType::bf16)
-    map_of<BFloat16>(q, k, keys, options.scale, p);
+    map_of<BFloat16>(q, k, keys, options, p);
   else
-    map_of<float>(q, k, keys, options.scale, p);
+    map_of<float>(q, k, keys, options, p);
 }
 
 }  // namespace vit

@@ -71,6 +71,23 @@ struct ScoreFactor {
   }
 };
 
+/// scores [queries, keys of the block] = scale scores + the bias of the queries from `first`.
+__attribute__((noinline)) void add_bias(const Bf16Bias& bias, float scale, int64_t first, int64_t queries,
+                                        const KeyBlock& block, VectorRows<float> scores) {
+  const __m512 factor = _mm512_set1_ps(scale);
+  for (int64_t i = 0; i < queries; ++i) {
+    const float* from = bias.data + (first + i) * bias.stride + block.begin;
+    float* to = scores.row(i);
+    for (int64_t c = 0; c < block.count; c += kLanes) {
+      const __m512 term = _mm512_maskz_loadu_ps(first16(block.count - c), from + c);
+      _mm512_storeu_ps(to + c, _mm512_fmadd_ps(factor, _mm512_loadu_ps(to + c), term));
+    }
+  }
+}
+
+/// What scores are still to be multiplied by after add_bias, if there is one.
+VIT_INLINE float rest_of_scale(float scale, const Bf16Bias& bias) { return bias.data == nullptr ? scale : 1; }
+
 /// The maxima of four rows; lanes after the last key become -inf in memory.
 VIT_INLINE Four mask_tail_and_max(int64_t keys, VectorRows<float> scores) {
   const int64_t last = (keys - 1) / kLanes * kLanes;
@@ -126,7 +143,7 @@ VIT_INLINE void scale_row(int64_t count, float factor, float* values) {
 /// Works on whole groups of four queries, what the last ones hold does not matter.
 __attribute__((noinline)) void online_softmax(const Bf16Forward& call, int64_t queries, const KeyBlock& block,
                                               VectorRows<float> scores) {
-  const float scale = kLog2E * call.scale;
+  const float scale = kLog2E * rest_of_scale(call.scale, call.bias);
   for (int64_t i = 0; i < queries; i += 4) {
     const VectorRows<float> four{scores.row(i), scores.stride};
     if (call.ahead != nullptr) call.ahead->step(4);
@@ -176,6 +193,7 @@ void attention_forward_avx512_bf16(const Bf16Forward& call) {
     pack_rows(call.q.slice(first, count), queries);
     for_key_blocks(plan, [&](const KeyBlock& block) {
       keys.multiply(plan, block, count, fixed(queries), scores);
+      if (call.bias.data != nullptr) add_bias(call.bias, call.scale, first, count, block, scores);
       online_softmax(call, count, block, scores);
       const VectorRows<const Pair> from{values.row(block.begin / 2), values.stride};
       gemm(count, plan.head_size, (block.count + 1) / 2, front_halves(scores), from, block.index != 0, sums);
@@ -205,10 +223,17 @@ struct ScoreGradient {
 struct GradientRow {
   float *scores, *dscores;  // dscores has dout v^T; its front half becomes the gradient in bf16
   __m512 score_scale, minus_shift, scale, minus_delta;
+  float* dbias;  // with kBias: null or this row's gradient of the bias
+  __m512 inverse_scale;
 
+  template <bool kBias>
   VIT_INLINE ScoreGradient at(int64_t c, __mmask32 inside) const {
     const __m512 p0 = probability(c), p1 = probability(c + kLanes);
     const __m512 d0 = _mm512_mul_ps(p0, centred(c)), d1 = _mm512_mul_ps(p1, centred(c + kLanes));
+    if (kBias && dbias != nullptr) {
+      add_to_bias(c, static_cast<__mmask16>(inside), d0);
+      add_to_bias(c + kLanes, static_cast<__mmask16>(inside >> 16), d1);
+    }
     return {_mm512_maskz_mov_epi16(inside, as_bits(_mm512_cvtne2ps_pbh(p1, p0))),
             _mm512_maskz_mov_epi16(inside, as_bits(_mm512_cvtne2ps_pbh(d1, d0)))};
   }
@@ -223,6 +248,10 @@ struct GradientRow {
   VIT_INLINE __m512 centred(int64_t c) const {
     return _mm512_fmadd_ps(_mm512_loadu_ps(dscores + c), scale, minus_delta);
   }
+  VIT_INLINE void add_to_bias(int64_t c, __mmask16 inside, __m512 gradient) const {
+    const __m512 sum = _mm512_fmadd_ps(gradient, inverse_scale, _mm512_maskz_loadu_ps(inside, dbias + c));
+    _mm512_mask_storeu_ps(dbias + c, inside, sum);
+  }
 };
 
 /// A tile of queries of a block; scores and dscores as the products left them.
@@ -230,31 +259,37 @@ struct GradientTile {
   int64_t queries, keys;
   VectorRows<float> scores, dscores;
   const float *log2_sum_exp, *delta;
-  float scale;
+  float score_scale, scale;
   VectorRows<Pair> probabilities, dscores_of_queries;
   LookAhead* ahead;
+  VectorRows<float> dbias;
 
   VIT_INLINE GradientRow row(int64_t i) const {
     return {scores.row(i),
             dscores.row(i),
-            _mm512_set1_ps(kLog2E * scale),
+            _mm512_set1_ps(kLog2E * score_scale),
             _mm512_set1_ps(-log2_sum_exp[i]),
             _mm512_set1_ps(scale),
-            _mm512_set1_ps(-delta[i])};
+            _mm512_set1_ps(-delta[i]),
+            dbias.data == nullptr ? nullptr : dbias.row(i),
+            _mm512_set1_ps(1 / scale)};
   }
 };
 
 /// The probabilities as pairs of queries, and the gradient of the scores both so and as pairs of keys. A last query
 /// without a partner is paired with itself; the other factors of the products have a row of zeros there.
+template <bool kBias>
 __attribute__((noinline)) void softmax_gradient(const GradientTile& tile) {
   for (int64_t i = 0; i < tile.queries; i += 2) {
     if (tile.ahead != nullptr) tile.ahead->step(2);
-    const GradientRow row0 = tile.row(i), row1 = tile.row(smaller(i + 1, tile.queries - 1));
+    const GradientRow row0 = tile.row(i);
+    GradientRow row1 = tile.row(smaller(i + 1, tile.queries - 1));
+    if (kBias && i + 1 == tile.queries) row1.dbias = nullptr;
     Pair* p = tile.probabilities.row(i / 2);
     Pair* dscores = tile.dscores_of_queries.row(i / 2);
     for (int64_t c = 0; c < tile.keys; c += 2 * kLanes) {
       const __mmask32 inside = first32(tile.keys - c);
-      const ScoreGradient first = row0.at(c, inside), second = row1.at(c, inside);
+      const ScoreGradient first = row0.at<kBias>(c, inside), second = row1.at<kBias>(c, inside);
       row0.keep(c, first.dscores);
       row1.keep(c, second.dscores);
       const RowPairs p_pairs = pairs_of(first.p, second.p), d_pairs = pairs_of(first.dscores, second.dscores);
@@ -280,12 +315,13 @@ VIT_INLINE void pack_queries(const Bf16Backward& call, int64_t first, int64_t co
   }
 }
 
-/// A block of queries against a block of keys; `add` tells whether dkeys and dvalues hold sums already.
-VIT_INLINE void backward_block(const Bf16Backward& call, int64_t queries, const KeyBlock& block, bool add) {
+/// A block of queries from `first` against a block of keys.
+VIT_INLINE void backward_block(const Bf16Backward& call, int64_t first, int64_t queries, const KeyBlock& block) {
   const Bf16Plan& plan = call.plan;
   const int64_t stride = plan.head_stride, size = plan.head_size;
   const VectorRows<float> scores{call.scores, plan.score_stride}, dscores{call.dscores, plan.score_stride};
   const VectorRows<Pair> p{call.probabilities, plan.score_stride}, ds{call.dscores_of_queries, plan.score_stride};
+  const bool add = first != 0;  // dkeys and dvalues hold sums already
   for (int64_t tile = 0; tile < queries; tile += kTileQueries) {
     const int64_t count = smaller(kTileQueries, queries - tile);
     const auto rows_of = [&](const Pair* packed) {
@@ -293,16 +329,24 @@ VIT_INLINE void backward_block(const Bf16Backward& call, int64_t queries, const 
     };
     ScoreFactor{call.k, call.keys_transposed}.multiply(plan, block, count, rows_of(call.queries), scores);
     ScoreFactor{call.v, call.values_transposed}.multiply(plan, block, count, rows_of(call.dout_rows), dscores);
-    softmax_gradient({count,
-                      block.count,
-                      scores,
-                      dscores,
-                      call.log2_sum_exp + tile,
-                      call.delta + tile,
-                      call.scale,
-                      {p.row(tile / 2), p.stride},
-                      {ds.row(tile / 2), ds.stride},
-                      call.ahead});
+    if (call.bias.data != nullptr) add_bias(call.bias, call.scale, first + tile, count, block, scores);
+    float* dbias = call.dbias == nullptr ? nullptr : call.dbias + (first + tile) * call.dbias_stride + block.begin;
+    const GradientTile work{count,
+                            block.count,
+                            scores,
+                            dscores,
+                            call.log2_sum_exp + tile,
+                            call.delta + tile,
+                            rest_of_scale(call.scale, call.bias),
+                            call.scale,
+                            {p.row(tile / 2), p.stride},
+                            {ds.row(tile / 2), ds.stride},
+                            call.ahead,
+                            {dbias, call.dbias_stride}};
+    if (dbias == nullptr)
+      softmax_gradient<false>(work);
+    else
+      softmax_gradient<true>(work);
     gemm(count, size, (block.count + 1) / 2, front_halves(dscores), {call.keys + block.begin / 2 * stride, stride},
          block.index != 0, {call.dqueries + tile * stride, stride});
   }
@@ -329,7 +373,7 @@ void attention_backward_avx512_bf16(const Bf16Backward& call) {
   for (int64_t first = 0; first < plan.queries; first += Bf16Plan::kMaxQueryBlock) {
     const int64_t count = smaller(Bf16Plan::kMaxQueryBlock, plan.queries - first);
     pack_queries(call, first, count);
-    for_key_blocks(plan, [&](const KeyBlock& block) { backward_block(call, count, block, first != 0); });
+    for_key_blocks(plan, [&](const KeyBlock& block) { backward_block(call, first, count, block); });
     store_rows(call.dqueries, stride, count, size, call.dq + first * call.dq_stride, call.dq_stride);
   }
   store_rows(call.dkeys, stride, plan.keys, size, call.dk, call.dk_stride);

@@ -91,6 +91,7 @@ void attention_forward_bf16(ConstMatrix q, ConstMatrix k, ConstMatrix v, const A
   call.v = bf16_rows(v.slice(0, keys));
   call.scale = options.scale;
   call.out_scale = options.out_scale;
+  call.bias = {options.bias.data(), options.bias.stride(0)};
   if (out.type() == DType::i8)
     call.out_i8 = static_cast<int8_t*>(out.data());
   else
@@ -117,6 +118,9 @@ void attention_backward_bf16(ConstMatrix dout, ConstMatrix q, ConstMatrix k, Con
   call.out = bf16_rows(out);
   call.log_sum_exp = log_sum_exp;
   call.scale = options.scale;
+  call.bias = {options.bias.data(), options.bias.stride(0)};
+  call.dbias = gradients.dbias.data();
+  call.dbias_stride = gradients.dbias.stride(0);
   call.dq = elements(gradients.dq);
   call.dk = elements(gradients.dk);
   call.dv = elements(gradients.dv);

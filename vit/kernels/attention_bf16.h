@@ -37,10 +37,17 @@ struct Bf16Plan {
 /// Of all keys, or of those that are not masked.
 Bf16Plan bf16_plan(int64_t queries, int64_t keys, int64_t head_size);
 
+/// [Nq, Nk], or null.
+struct Bf16Bias {
+  const float* data;
+  int64_t stride;
+};
+
 struct Bf16Forward {
   Bf16Plan plan;
   Bf16Rows q, k, v;
   float scale, out_scale;
+  Bf16Bias bias;
   BFloat16* out;   // null for int8
   int8_t* out_i8;  // null for bf16
   int64_t out_stride;
@@ -58,6 +65,9 @@ struct Bf16Backward {
   Bf16Rows dout, q, k, v, out;
   const float* log_sum_exp;
   float scale;
+  Bf16Bias bias;
+  float* dbias;  // [Nq, Nk], or null
+  int64_t dbias_stride;
   BFloat16 *dq, *dk, *dv;
   int64_t dq_stride, dk_stride, dv_stride;
   LookAhead* ahead;

@@ -42,6 +42,11 @@ HWY_INLINE float Dot(const float* x, const float* y, int64_t count) {
       count, [=](int64_t i, auto access) HWY_ATTR { return hn::Mul(access.Load(x + i), access.Load(y + i)); });
 }
 
+/// The bias of a block's scores, which are in base 2.
+HWY_INLINE void AddBias(View bias, int64_t query, int64_t queries, const KeyBlock& block, Rows<float> scores) {
+  if (bias) AddScaled(queries, block.count, kLog2E, {&bias(query, block.begin), bias.stride(0)}, scores);
+}
+
 struct ForwardCall {
   View q, k, v;  // k and v [valid keys, K]
   const AttentionOptions& options;
@@ -58,6 +63,7 @@ HWY_INLINE void ForwardQueries(const ForwardCall& call, const AttentionPlan& pla
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
     const bool first = block.index == 0;
     keys.Multiply(plan, block, rows_of(call.q.slice(query, count)), count, scores);
+    AddBias(call.options.bias, query, count, block, scores);
     if (first)
       FirstSoftmax(count, block.count, scores, running);
     else
@@ -140,6 +146,7 @@ HWY_INLINE void BackwardQueries(const BackwardCall& call, const BackwardState& s
   }
   ForKeyBlocks(plan, call.k.rows(), [&](const KeyBlock& block) HWY_ATTR {
     state.keys.Multiply(plan, block, fixed(packed_q), count, scores);
+    AddBias(call.options.bias, query, count, block, scores);
     state.values.Multiply(plan, block, fixed(packed_dout), count, dscores);
     const GradientBlock softmax{count,         block.count,       scores, dscores, scratch.log_sum_exp,
                                 scratch.delta, call.options.ahead};
@@ -147,6 +154,9 @@ HWY_INLINE void BackwardQueries(const BackwardCall& call, const BackwardState& s
       DroppedSoftmaxGradient(softmax, call.options.dropout, plan.keys, call.options.first_query + query, block.begin);
     else
       SoftmaxGradient(softmax);
+    if (const TensorView<float> dbias = call.gradients.dbias)
+      AddScaled(count, block.count, 1 / call.options.scale, fixed(dscores),
+                {&dbias(query, block.begin), dbias.stride(0)});
     const auto from_block = [&](const Rows<float>& m) HWY_ATTR { return Rows<float>{m.row(block.begin), m.stride}; };
     const Rows<float> keys{scratch.keys + block.begin * stride, stride};
     Gemm(count, size, block.count, elements(dscores), fixed(keys), block.index != 0, dq.rows);

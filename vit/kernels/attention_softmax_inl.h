@@ -19,6 +19,7 @@
 #include "vit/kernels/four_rows_inl.h"
 #include "vit/kernels/micro_gemm_inl.h"
 #include "vit/kernels/philox_inl.h"
+#include "vit/kernels/rows_inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vit {
@@ -50,6 +51,14 @@ HWY_INLINE V Exp2(V v) {
   q = hn::MulAdd(q, r, hn::Set(d, 1.0f));
   const V scale = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted)));
   return hn::IfThenZeroElse(hn::Lt(v, hn::Set(d, -125.0f)), hn::Mul(q, scale));
+}
+
+/// to [queries, keys] += factor * from, rows of either at any length.
+HWY_NOINLINE void AddScaled(int64_t queries, int64_t keys, float factor, Rows<const float> from, Rows<float> to) {
+  const auto scale = hn::Set(rows::DF(), factor);
+  for (int64_t q = 0; q < queries; ++q)
+    rows::Map(from.row(q), to.row(q), keys, to.row(q),
+              [=](auto v, auto sum) HWY_ATTR { return hn::MulAdd(v, scale, sum); });
 }
 
 /// What the online softmax knows of a block of queries after some blocks of keys. There is room for whole groups of
