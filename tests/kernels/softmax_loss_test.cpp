@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "tests/support/guarded_matrix.h"
 #include "tests/support/tolerance.h"
@@ -111,6 +112,107 @@ TEST(CrossEntropy, PublishedFunctionAgrees) {
   EXPECT_FLOAT_EQ(smoothed, 2.3076059f);
 }
 
+/// The definition for any targets [M, C], smoothed already: losses, and 0.25 times the gradient.
+struct SoftReference {
+  std::vector<double> losses, dlogits;
+
+  SoftReference(const GuardedMatrix& logits, const std::vector<double>& targets) {
+    std::size_t at = 0;
+    for (int64_t r = 0; r < logits.rows(); ++r) {
+      const auto logp = log_softmax(logits, r);
+      double loss = 0, total = 0;
+      for (std::size_t c = 0; c < logp.size(); ++c) {
+        loss -= targets[at + c] * logp[c];
+        total += targets[at + c];
+      }
+      for (double logarithm : logp) dlogits.push_back(0.25 * (total * std::exp(logarithm) - targets[at++]));
+      losses.push_back(loss);
+    }
+  }
+};
+
+constexpr float kWeights[] = {0.3f, 1, 0, 0.5f, 0.9f, 0.25f};
+
+TEST(CrossEntropy, PairsMatchTheDefinition) {
+  for (int64_t classes : kClasses)
+    for (float smoothing : {0.0f, 0.1f}) {
+      const auto logits = GuardedMatrix::random(6, classes, 2, 1, 5);
+      std::vector<int32_t> first, second;
+      std::vector<double> targets;
+      const auto n = static_cast<int32_t>(classes);
+      for (int32_t r = 0; r < 6; ++r) {
+        first.push_back(r * 7 % n);
+        second.push_back(r * 5 % n);  // the same in the first row
+        const auto row = static_cast<std::size_t>(r);
+        const double w = double{kWeights[row]}, s = double{smoothing};
+        for (int32_t c = 0; c < n; ++c)
+          targets.push_back((1 - s) * (w * (c == first[row]) + (1 - w) * (c == second[row])) + s / n);
+      }
+      GuardedMatrix losses(1, 6), dlogits(6, classes, 1);
+      cross_entropy(logits.view(), {first.data(), second.data(), kWeights}, smoothing, 0.25f, losses.data(),
+                    dlogits.view());
+      const SoftReference want(logits, targets);
+      expect_close(losses.values(), want.losses, kFp32);
+      expect_close(dlogits.values(), want.dlogits, kFp32Elementwise);
+      EXPECT_TRUE(losses.intact() && dlogits.intact());
+    }
+}
+
+TEST(CrossEntropy, AWeightOfOneOrZeroHasTheBitsOfOneLabel) {
+  auto logits = GuardedMatrix::random(2, 33, 0, 1, 5);
+  const int32_t first[] = {3, 4}, second[] = {5, 6}, counted[] = {3, 6};
+  logits(0, 5) = logits(1, 4) = -kInfinity;  // where there is no weight
+  const float weights[] = {1, 0};
+  for (float smoothing : {0.0f, 0.1f}) {
+    GuardedMatrix losses(1, 2), dlogits(2, 33), want_losses = losses, want = dlogits;
+    cross_entropy(logits.view(), {first, second, weights}, smoothing, 0.25f, losses.data(), dlogits.view());
+    cross_entropy(logits.view(), counted, smoothing, 0.25f, want_losses.data(), want.view());
+    EXPECT_EQ(losses.values(), want_losses.values());
+    EXPECT_EQ(dlogits.values(), want.values());
+  }
+}
+
+TEST(CrossEntropy, SoftTargetsMatchTheDefinition) {
+  for (int64_t classes : kClasses)
+    for (float smoothing : {0.0f, 0.1f}) {
+      const auto logits = GuardedMatrix::random(6, classes, 2, 1, 5);
+      auto given = GuardedMatrix::random(6, classes, 3, 2, 1 / std::sqrt(static_cast<float>(classes)));
+      for (int64_t r = 0; r < 6; ++r) given(r, r % classes) = 0;
+      std::vector<double> targets;
+      for (float t : given.values())
+        targets.push_back((1 - double{smoothing}) * double{t} + double{smoothing} / static_cast<double>(classes));
+      GuardedMatrix losses(1, 6), dlogits(6, classes, 1), in_place = logits, same_losses(1, 6);
+      cross_entropy_soft(logits.view(), given.view(), smoothing, 0.25f, losses.data(), dlogits.view());
+      cross_entropy_soft(in_place.view(), given.view(), smoothing, 0.25f, same_losses.data(), in_place.view());
+      const SoftReference want(logits, targets);
+      expect_close(losses.values(), want.losses, kFp32);
+      expect_close(dlogits.values(), want.dlogits, kFp32Elementwise);
+      expect_close(same_losses.values(), losses.values(), kExact);
+      expect_close(in_place.values(), dlogits.values(), kExact);
+      EXPECT_TRUE(losses.intact() && dlogits.intact());
+    }
+}
+
+// torch.nn.functional.cross_entropy with targets [B, C], label_smoothing=0.1 and reduction='none', in double.
+TEST(CrossEntropy, PublishedFunctionAgreesOnSoftTargets) {
+  const float logits[] = {1, 2, 3, 0.5f, -1, 2}, targets[] = {0.2f, 0.5f, 0.3f, 0.7f, 0.1f, 0.4f};
+  std::vector<float> losses(2), dlogits(6);
+  cross_entropy_soft({logits, {2, 3}}, {targets, {2, 3}}, 0.1f, 1, losses.data(), {dlogits.data(), {2, 3}});
+  expect_close(losses, std::vector<double>{1.3176059644443805, 1.6497473300554455}, kFp32Elementwise);
+  expect_close(dlogits,
+               std::vector<double>{-0.12330276016295291, -0.2386048622785357, 0.36190762244148844, -0.45649067060809007,
+                                   -0.07718049687392216, 0.5336711674820122},
+               kFp32Elementwise);
+}
+
+TEST(CrossEntropy, MaskedClassesOfSoftTargets) {
+  const float logits[] = {0, -kInfinity, 0, 0}, targets[] = {0.5f, 0, 0.5f, 0};
+  std::vector<float> loss(1), dlogits(4);
+  cross_entropy_soft({logits, {1, 4}}, {targets, {1, 4}}, 0, 1, loss.data(), {dlogits.data(), {1, 4}});
+  EXPECT_FLOAT_EQ(loss[0], std::log(3.0f));
+  expect_close(dlogits, std::vector<double>{1 / 3.0 - 0.5, 0, 1 / 3.0 - 0.5, 1 / 3.0}, kFp32Elementwise);
+}
+
 TEST(CrossEntropy, NotANumberSpreadsToItsRowOnly) {
   auto logits = GuardedMatrix::random(2, 18, 0, 1);
   logits(0, 17) = kNan;
@@ -125,6 +227,20 @@ TEST(CrossEntropy, LabelOutOfRangeIsAnError) {
   const auto logits = GuardedMatrix::random(1, 4, 0, 1);
   GuardedMatrix losses(1, 1);
   for (int32_t label : {-1, 4}) EXPECT_THROW(cross_entropy(logits.view(), &label, 0, 1, losses.data(), {}), Error);
+}
+
+TEST(CrossEntropy, PairsThatDoNotFitAreErrors) {
+  const auto logits = GuardedMatrix::random(1, 4, 0, 1);
+  GuardedMatrix losses(1, 1);
+  const auto pair = [&](int32_t first, int32_t second, float weight) {
+    cross_entropy(logits.view(), {&first, &second, &weight}, 0, 1, losses.data(), {});
+  };
+  EXPECT_NO_THROW(pair(3, 0, 0.5f));
+  EXPECT_THROW(pair(4, 0, 0.5f), Error);
+  EXPECT_THROW(pair(0, 4, 0.5f), Error);
+  for (float weight : {-0.1f, 1.1f, kNan}) EXPECT_THROW(pair(0, 1, weight), Error);
+  const auto targets = GuardedMatrix::random(1, 3, 0, 1);
+  EXPECT_THROW(cross_entropy_soft(logits.view(), targets.view(), 0, 1, losses.data(), {}), Error);
 }
 
 }  // namespace

@@ -41,8 +41,27 @@ HWY_INLINE float SumOfExponentials(const float* x, int64_t n, float largest) {
       n, [=](int64_t i, auto access) HWY_ATTR { return math::ExpBelow88(d, hn::Sub(access.Load(x + i), vmax)); });
 }
 
+// The labels of a row; `weight` is that of the first, and 1 where there is no second.
+struct RowLabels {
+  int32_t first, second;
+  float weight;
+
+  RowLabels(const LabelPairs& labels, int64_t row)
+      : first(labels.first[row]),
+        second(labels.second == nullptr ? first : labels.second[row]),
+        weight(labels.second == nullptr ? 1.0f : labels.weight[row]) {}
+
+  // The logit of the target above `base`. A logit without weight may be -inf.
+  double Logit(const float* x, float base) const {
+    double logit = 0;
+    if (weight != 0) logit = static_cast<double>(weight) * static_cast<double>(x[first] - base);
+    if (weight != 1) logit += (1.0 - static_cast<double>(weight)) * static_cast<double>(x[second] - base);
+    return logit;
+  }
+};
+
 // loss = log(sum exp x) - (1 - s) x[label] - s mean(x);  d loss / d x = softmax(x) - (1 - s) onehot - s / C.
-void CrossEntropy(TensorView<const float> logits, const int32_t* labels, float smoothing, float scale, float* losses,
+void CrossEntropy(TensorView<const float> logits, const LabelPairs& labels, float smoothing, float scale, float* losses,
                   TensorView<float> dlogits) {
   const hn::ScalableTag<float> d;
   const int64_t classes = logits.cols();
@@ -52,7 +71,8 @@ void CrossEntropy(TensorView<const float> logits, const int32_t* labels, float s
     const float sum = SumOfExponentials(x, classes, largest);
     const auto vmax = hn::Set(d, largest);
     // All differences are to the maximum, so that large logits lose no digits.
-    double target = (1.0 - static_cast<double>(smoothing)) * static_cast<double>(x[labels[row]] - largest);
+    const RowLabels label(labels, row);
+    double target = (1.0 - static_cast<double>(smoothing)) * label.Logit(x, largest);
     if (smoothing > 0) {
       const auto below_max = [=](int64_t i, auto access) HWY_ATTR { return hn::Sub(access.Load(x + i), vmax); };
       target += static_cast<double>(smoothing) * static_cast<double>(rows::SumOver(classes, below_max)) /
@@ -65,7 +85,37 @@ void CrossEntropy(TensorView<const float> logits, const int32_t* labels, float s
     float* dx = &dlogits(row, 0);
     rows::Map(x, classes, dx,
               [=](auto v) HWY_ATTR { return hn::MulAdd(math::ExpBelow88(d, hn::Sub(v, vmax)), factor, smooth_part); });
-    dx[labels[row]] -= scale * (1.0f - smoothing);
+    dx[label.first] -= scale * (1.0f - smoothing) * label.weight;
+    if (label.weight != 1) dx[label.second] -= scale * (1.0f - smoothing) * (1.0f - label.weight);
+  }
+}
+
+// loss = T log(sum exp x) - sum t x, T = sum t;  d loss / d x = T softmax(x) - t.
+void CrossEntropySoft(TensorView<const float> logits, TensorView<const float> targets, float smoothing, float scale,
+                      float* losses, TensorView<float> dlogits) {
+  const rows::DF d;
+  const int64_t classes = logits.cols();
+  const auto keep = hn::Set(d, 1.0f - smoothing), smooth = hn::Set(d, smoothing / static_cast<float>(classes));
+  for (int64_t row = 0; row < logits.rows(); ++row) {
+    const float *x = &logits(row, 0), *t = &targets(row, 0);
+    const float largest = RowMax(x, classes);
+    const float sum = SumOfExponentials(x, classes, largest);
+    const auto vmax = hn::Set(d, largest);
+    const auto target = [=](auto v) HWY_ATTR { return hn::MulAdd(v, keep, smooth); };
+    const float total =
+        rows::SumOver(classes, [=](int64_t i, auto access) HWY_ATTR { return target(access.Load(t + i)); });
+    const float logit = rows::SumOver(classes, [=](int64_t i, auto access) HWY_ATTR {
+      const auto share = target(access.Load(t + i));
+      const auto term = hn::Mul(share, hn::Sub(access.Load(x + i), vmax));
+      return hn::IfThenZeroElse(hn::Eq(share, hn::Zero(d)), term);
+    });
+    losses[row] = static_cast<float>(std::log(static_cast<double>(sum)) * static_cast<double>(total) -
+                                     static_cast<double>(logit));
+    if (!dlogits) continue;
+    const auto factor = hn::Set(d, scale * total / sum), minus_scale = hn::Set(d, -scale);
+    rows::Map(x, t, classes, &dlogits(row, 0), [=](auto v, auto share) HWY_ATTR {
+      return hn::MulAdd(math::ExpBelow88(d, hn::Sub(v, vmax)), factor, hn::Mul(target(share), minus_scale));
+    });
   }
 }
 
@@ -77,16 +127,47 @@ HWY_AFTER_NAMESPACE();
 namespace vit {
 
 HWY_EXPORT(CrossEntropy);
+HWY_EXPORT(CrossEntropySoft);
+
+namespace {
+
+void check_logits(TensorView<const float> logits, TensorView<float> dlogits) {
+  check_matrix("cross_entropy: logits", logits, logits.rows(), logits.cols());
+  if (dlogits) check_matrix("cross_entropy: dlogits", dlogits, logits.rows(), logits.cols());
+}
+
+void check_labels(const int32_t* labels, int64_t rows, int64_t classes) {
+  for (int64_t row = 0; row < rows; ++row)
+    if (labels[row] < 0 || labels[row] >= classes)
+      fail(ErrorKind::internal, "[cross_entropy] label of row ", row, ": needs 0 to ", classes - 1, ", has ",
+           labels[row]);
+}
+
+}  // namespace
 
 void cross_entropy(TensorView<const float> logits, const int32_t* labels, float label_smoothing, float scale,
                    float* losses, TensorView<float> dlogits) {
-  check_matrix("cross_entropy: logits", logits, logits.rows(), logits.cols());
-  if (dlogits) check_matrix("cross_entropy: dlogits", dlogits, logits.rows(), logits.cols());
+  check_logits(logits, dlogits);
+  check_labels(labels, logits.rows(), logits.cols());
+  VIT_DISPATCH(CrossEntropy)(logits, {labels, nullptr, nullptr}, label_smoothing, scale, losses, dlogits);
+}
+
+void cross_entropy(TensorView<const float> logits, const LabelPairs& labels, float label_smoothing, float scale,
+                   float* losses, TensorView<float> dlogits) {
+  check_logits(logits, dlogits);
+  check_labels(labels.first, logits.rows(), logits.cols());
+  check_labels(labels.second, logits.rows(), logits.cols());
   for (int64_t row = 0; row < logits.rows(); ++row)
-    if (labels[row] < 0 || labels[row] >= logits.cols())
-      fail(ErrorKind::internal, "[cross_entropy] label of row ", row, ": needs 0 to ", logits.cols() - 1, ", has ",
-           labels[row]);
+    if (!(labels.weight[row] >= 0 && labels.weight[row] <= 1))
+      fail(ErrorKind::internal, "[cross_entropy] weight of row ", row, ": needs 0 to 1, has ", labels.weight[row]);
   VIT_DISPATCH(CrossEntropy)(logits, labels, label_smoothing, scale, losses, dlogits);
+}
+
+void cross_entropy_soft(TensorView<const float> logits, TensorView<const float> targets, float label_smoothing,
+                        float scale, float* losses, TensorView<float> dlogits) {
+  check_logits(logits, dlogits);
+  check_matrix("cross_entropy_soft: targets", targets, logits.rows(), logits.cols());
+  VIT_DISPATCH(CrossEntropySoft)(logits, targets, label_smoothing, scale, losses, dlogits);
 }
 
 }  // namespace vit
