@@ -32,6 +32,12 @@ HWY_INLINE VF Load(const BFloat16* p) {
   return hn::BitCast(DF(), hn::ShiftLeft<16>(hn::PromoteTo(DU(), hn::LoadU(d16, &p->bits))));
 }
 
+HWY_INLINE VF Load(const int8_t* p) {
+  const hn::RebindToSigned<DF> d32;
+  const hn::Rebind<int8_t, DF> d8;
+  return hn::ConvertTo(DF(), hn::PromoteTo(d32, hn::LoadU(d8, p)));
+}
+
 HWY_INLINE void Store(VF v, float* p) { hn::StoreU(v, DF(), p); }
 
 /// Bits of v whose upper half is v rounded to nearest, ties to even. A NaN stays one if its lower half is zero, as in

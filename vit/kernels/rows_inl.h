@@ -28,7 +28,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using DF = hn::ScalableTag<float>;
 using VF = hn::Vec<DF>;
 
-/// Access to a whole vector of floats, stored as float, BFloat16 or (Store alone) int8_t.
+/// Access to a whole vector of floats, stored as float, BFloat16 or int8_t.
 struct Full {
   template <class T>
   HWY_INLINE VF Load(const T* p) const {
