@@ -6,34 +6,83 @@
 #include "preprocess/warp.h"
 #include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
+#include "vit/core/options.h"
 
 namespace vit {
 namespace {
 
 constexpr std::string_view kTag = "augment";
-constexpr Range kCropPadding{0, 1024};
+constexpr const char* kGroup = "Augmentation of training pictures";
 
-/// A real-valued field of AugmentConfig, its name in JSON, and the values it may have.
-struct Field {
-  const char* name;
-  float AugmentConfig::*value;
-  Range range;
-};
-constexpr Field kFields[] = {
-    {"flip", &AugmentConfig::flip, kZeroToOne},
-    {"rotate", &AugmentConfig::rotate, {0, 180}},
-    {"shift", &AugmentConfig::shift, kZeroToOne},
-    {"scale", &AugmentConfig::scale, {0, 0.99f}},
-    {"shear", &AugmentConfig::shear, {0, 80}},
-    {"elastic", &AugmentConfig::elastic, {0, 100}},
-    {"elastic_sigma", &AugmentConfig::elastic_sigma, {0.25, 100}},
-    {"erase", &AugmentConfig::erase, kZeroToOne},
+constexpr OptionField<AugmentConfig> kFields[] = {
+    {.name = "flip",
+     .member = kMember<&AugmentConfig::flip>,
+     .range = kZeroToOne,
+     .option = "--augment-flip",
+     .unit = "PROBABILITY",
+     .group = kGroup,
+     .help = "of a mirror image"},
+    {.name = "crop_padding",
+     .member = kMember<&AugmentConfig::crop_padding>,
+     .range = Range{0, 1024},
+     .option = "--augment-crop",
+     .unit = "PIXELS",
+     .group = kGroup,
+     .help = "of border before a random crop of the old size"},
+    {.name = "rotate",
+     .member = kMember<&AugmentConfig::rotate>,
+     .range = Range{0, 180},
+     .option = "--augment-rotate",
+     .unit = "DEGREES",
+     .group = kGroup,
+     .help = "at most, either way"},
+    {.name = "shift",
+     .member = kMember<&AugmentConfig::shift>,
+     .range = kZeroToOne,
+     .option = "--augment-shift",
+     .unit = "SHARE",
+     .group = kGroup,
+     .help = "of the side, at most, either way"},
+    {.name = "scale",
+     .member = kMember<&AugmentConfig::scale>,
+     .range = Range{0, 0.99f},
+     .option = "--augment-scale",
+     .unit = "SHARE",
+     .group = kGroup,
+     .help = "larger or smaller by at most this"},
+    {.name = "shear",
+     .member = kMember<&AugmentConfig::shear>,
+     .range = Range{0, 80},
+     .option = "--augment-shear",
+     .unit = "DEGREES",
+     .group = kGroup,
+     .help = "at most, either way"},
+    {.name = "elastic",
+     .member = kMember<&AugmentConfig::elastic>,
+     .range = Range{0, 100},
+     .option = "--augment-elastic",
+     .unit = "PIXELS",
+     .group = kGroup,
+     .help = "typical displacement of an elastic distortion"},
+    {.name = "elastic_sigma",
+     .member = kMember<&AugmentConfig::elastic_sigma>,
+     .range = Range{0.25, 100},
+     .option = "--augment-elastic-sigma",
+     .unit = "PIXELS",
+     .group = kGroup,
+     .help = "over which that displacement varies"},
+    {.name = "erase",
+     .member = kMember<&AugmentConfig::erase>,
+     .range = kZeroToOne,
+     .option = "--augment-erase",
+     .unit = "PROBABILITY",
+     .group = kGroup,
+     .help = "of a rectangle of noise"},
 };
 
 Faults faults_of(const AugmentConfig& config) {
   Faults faults;
-  for (const Field& field : kFields) faults.range(field.name, config.*field.value, field.range);
-  faults.range("crop_padding", config.crop_padding, kCropPadding);
+  check_options(augment_options(), config, faults);
   return faults;
 }
 
@@ -106,22 +155,15 @@ void erase_rectangle(Image& image, RandomStream& random) {
 
 void validate(const AugmentConfig& config) { faults_of(config).raise(ErrorKind::usage, kTag); }
 
-nlohmann::json to_json(const AugmentConfig& config) {
-  nlohmann::json json = {{"crop_padding", config.crop_padding}};
-  for (const Field& field : kFields) json[field.name] = shortest_double(config.*field.value);
-  return json;
-}
+OptionTable<AugmentConfig> augment_options() { return kFields; }
+
+nlohmann::json to_json(const AugmentConfig& config) { return options_json(augment_options(), config); }
 
 AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_view where, ErrorKind out_of_range) {
   const JsonFields fields(json, kTag, where);
-  std::vector<std::string_view> names = {"crop_padding"};
   AugmentConfig config;
-  if (fields.has("crop_padding")) config.crop_padding = fields.integer("crop_padding");
-  for (const Field& field : kFields) {
-    names.push_back(field.name);
-    if (fields.has(field.name)) config.*field.value = fields.number(field.name);
-  }
-  fields.allow_only(names);
+  read_options(augment_options(), fields, config);
+  fields.allow_only(option_names(augment_options()));
   faults_of(config).raise(out_of_range, kTag, where);
   return config;
 }

@@ -6,6 +6,7 @@
 
 #include "preprocess/image.h"
 #include "vit/core/error.h"
+#include "vit/core/option_table.h"
 #include "vit/core/rng.h"
 
 namespace vit {
@@ -24,6 +25,8 @@ struct AugmentConfig {
   bool operator==(const AugmentConfig&) const = default;
 };
 
+/// The fields: their JSON, ranges and options of the command line.
+OptionTable<AugmentConfig> augment_options();
 /// All faults in one Error (usage).
 void validate(const AugmentConfig& config);
 nlohmann::json to_json(const AugmentConfig& config);

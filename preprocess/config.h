@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "vit/core/error.h"
+#include "vit/core/option_table.h"
 #include "vit/core/words.h"
 
 namespace vit {
@@ -36,6 +37,8 @@ struct PreprocessConfig {
   bool operator==(const PreprocessConfig&) const = default;
 };
 
+/// The fields: their JSON, ranges and options of the command line.
+OptionTable<PreprocessConfig> preprocess_options();
 /// All faults in one Error (usage).
 void validate(const PreprocessConfig& config);
 nlohmann::json to_json(const PreprocessConfig& config);

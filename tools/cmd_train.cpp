@@ -25,7 +25,7 @@ namespace {
 
 struct TrainArgs {
   std::string data, out, recipe, config;
-  nlohmann::json overrides = nlohmann::json::object();  // of single options
+  TrainChoices choices;  // of single options
   TrainOptions options;
   OpenOptions open;
 };
@@ -60,7 +60,7 @@ TrainConfig resolve_config(const TrainArgs& args) {
       args.options.resume ? load_run_config(args.out) : train_recipe(recipe.empty() ? "default" : recipe);
   TrainConfig config = train_config_from_json(file, base, args.config);
   if (!recipe.empty()) config.recipe = recipe;
-  config = train_config_from_json(args.overrides, config, kCommandLine);
+  config = with_choices(config, args.choices);
   if (args.options.resume) check_same_options(base, config);
   validate(fit_defaults(config));
   return config;
@@ -147,7 +147,7 @@ void add_train_command(CLI::App& root, Run& run) {
       ->type_name("NAME")
       ->check(one_of(train_recipe_names()))
       ->group("Run");
-  add_train_config_options(*command, args->overrides);
+  add_train_config_options(*command, args->choices);
   add_threads_option(*command);
   command->footer(
       "Each option starts at the recipe's value (shown: recipe default); --config changes it, the command line\n"

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <CLI/App.hpp>
-#include <nlohmann/json.hpp>
+
+#include "train/config.h"
 
 namespace vit::tools {
 
-/// Adds one option a field; those that are given are put into `overrides`, in the form of RUN/config.json.
-void add_train_config_options(CLI::App& command, nlohmann::json& overrides);
+/// Adds --model and one option a row of the tables that has one; those that are given are put into `choices`.
+void add_train_config_options(CLI::App& command, TrainChoices& choices);
 
 }  // namespace vit::tools

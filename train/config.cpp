@@ -6,77 +6,29 @@
 #include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
 #include "vit/core/json_text.h"
+#include "vit/core/options.h"
 
 namespace vit {
 namespace {
 
 using nlohmann::json;
 
-constexpr double kMost = int64_t{1} << 30;  // products of two such counts still fit
-constexpr Range kCount{1, kMost};
-constexpr Range kCountOrZero{0, kMost};
-
-/// The one list of plain fields: names in the file, places in the struct, and for numbers what they may be.
-template <class Config, class Visitor>
-void for_each_field(Config& c, Visitor&& visit) {
-  visit("recipe", c.recipe);
-  visit("epochs", c.epochs, kCount);
-  visit("batch", c.batch, kCount);
-  visit("accumulate", c.accumulate, kCount);
-  visit("lr", c.lr, kAboveZero);
-  visit("min_lr", c.min_lr, kAtLeastZero);
-  visit("schedule", c.schedule);
-  visit("warmup_epochs", c.warmup_epochs, kAtLeastZero);
-  visit("weight_decay", c.weight_decay, kAtLeastZero);
-  visit("beta1", c.beta1, kZeroToBelowOne);
-  visit("beta2", c.beta2, kZeroToBelowOne);
-  visit("adam_eps", c.adam_eps, kAboveZero);
-  visit("clip_norm", c.clip_norm, kAtLeastZero);
-  visit("label_smoothing", c.label_smoothing, kZeroToBelowOne);
-  visit("dropout", c.dropout, kZeroToBelowOne);
-  visit("attention_dropout", c.attention_dropout, kZeroToBelowOne);
-  visit("drop_path", c.drop_path, kZeroToBelowOne);
-  visit("ema_decay", c.ema_decay, kZeroToBelowOne);
-  visit("dtype", c.dtype);
-  visit("recompute", c.recompute);
-  visit("seed", c.seed);
-  visit("early_stop_metric", c.early_stop_metric);
-  visit("early_stop_patience", c.early_stop_patience, kCountOrZero);
-  visit("save_every_steps", c.save_every_steps, kCountOrZero);
-}
-
-json encode(const std::string& value) { return value; }
-json encode(int64_t value) { return value; }
-json encode(uint64_t value) { return value; }
-json encode(float value) { return shortest_double(value); }
-template <class Enum>
-json encode(Enum value) {
-  return std::string(word_of(value));
-}
-
-void decode(const JsonFields& fields, const char* name, std::string& out) { out = fields.text(name); }
-void decode(const JsonFields& fields, const char* name, float& out) { out = fields.number(name); }
-template <class Enum>
-void decode(const JsonFields& fields, const char* name, Enum& out) {
-  out = fields.word<Enum>(name);
-}
-
-[[noreturn]] void reject_range(const JsonFields& fields, const char* name, std::string_view needs) {
-  fail(ErrorKind::usage, "[train_config] ", name, ": needs ", needs, ", has ", json_text(fields.field(name)));
-}
-
-void decode(const JsonFields& fields, const char* name, uint64_t& out) {
-  const json& value = fields.field(name);
-  if (!value.is_number_integer()) fields.reject_field(name, "a whole number");
-  if (!value.is_number_unsigned() && value.get<int64_t>() < 0) reject_range(fields, name, "at least 0");
-  out = value.get<uint64_t>();
-}
-
-void decode(const JsonFields& fields, const char* name, int64_t& out) {
-  const json& value = fields.field(name);
-  if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(kMost))
-    reject_range(fields, name, concat("at most ", static_cast<int64_t>(kMost)));
-  out = fields.integer(name);
+/// Whole numbers that their type cannot hold are out of range, and not of another type.
+void check_magnitudes(const JsonFields& fields) {
+  const TrainConfig defaults;
+  for (const OptionField<TrainConfig>& field : train_options()) {
+    const json like = field.member.write(defaults);
+    if (!like.is_number_integer() || !fields.has(field.name)) continue;
+    const json& value = fields.field(field.name);
+    const auto reject = [&](std::string_view needs) {
+      fail(ErrorKind::usage, "[train_config] ", field.name, ": needs ", needs, ", has ", json_text(value));
+    };
+    if (like.is_number_unsigned()) {
+      if (value.is_number_integer() && value < 0) reject("at least 0");
+    } else if (value.is_number_unsigned() && value > kMostCount) {
+      reject(concat("at most ", kMostCount));
+    }
+  }
 }
 
 /// `base` with the fields of `changes` put over it; fields that `base` does not know are an Error.
@@ -88,6 +40,13 @@ json overlay(json base, const json& changes, const std::string& name, std::strin
     base[key] = value;
   }
   return base;
+}
+
+/// Unchecked: the rest is not known yet.
+ModelConfig read_model(const json& from, std::string_view where) {
+  ModelConfig model;
+  read_options(model_options(), JsonFields(from, "model config", where), model);
+  return model;
 }
 
 ModelConfig model_from_json(const json& value, const ModelConfig& base, std::string_view where) {
@@ -102,7 +61,9 @@ ModelConfig model_from_json(const json& value, const ModelConfig& base, std::str
     preset.classes = 0;
     return preset;
   }
-  return model_config_from_json(overlay(to_json(base), value, "model", where), where, ErrorKind::usage);
+  const json merged = overlay(all_options_json(model_options(), base), value, "model", where);
+  if (base.image_size == 0 && !value.contains("image_size")) return read_model(merged, where);
+  return model_config_from_json(merged, where, ErrorKind::usage);
 }
 
 /// Whether resize_size is large enough is known when the data or the model have told the side.
@@ -114,7 +75,7 @@ void open_side(json& preprocess) {
 
 /// A new side alone keeps the share of the picture that the centre crop takes.
 PreprocessConfig preprocess_from_json(const json& value, const PreprocessConfig& base, std::string_view where) {
-  json merged = overlay(to_json(base), value, "preprocess", where);
+  json merged = overlay(all_options_json(preprocess_options(), base), value, "preprocess", where);
   constexpr int64_t kLargestSide = 1 << 20;  // the checks of the config are stricter
   const json& size = merged.at("size");
   if (!value.contains("resize_size") && size.is_number_integer() && size >= 1 && size <= kLargestSide &&
@@ -149,7 +110,10 @@ void use_preset(TrainConfig& config, std::string_view preset) {
 
 void validate(const TrainConfig& config) {
   Faults faults;
-  if (config.model.image_size != 0) {
+  if (config.model.image_size == 0) {
+    for (const OptionField<ModelConfig>& field : model_options())
+      if (config.is_chosen(concat("model.", field.name))) field.member.check(config.model, field, faults);
+  } else {
     faults.collect([&] {
       ModelConfig model = config.model;
       if (model.classes == 0) model.classes = 2;  // the data will tell
@@ -163,9 +127,7 @@ void validate(const TrainConfig& config) {
     validate(preprocess);
   });
   faults.collect([&] { validate(config.augment); });
-  for_each_field(config, [&]([[maybe_unused]] const char* name, const auto& value, const auto&... range) {
-    (faults.range(name, value, range), ...);
-  });
+  check_options(train_options(), config, faults);
   faults.check(!(config.min_lr > config.lr), "min_lr: needs at most lr, has ", config.min_lr, " and ", config.lr);
   faults.check(!(config.warmup_epochs > static_cast<float>(config.epochs)), "warmup_epochs: needs at most epochs, has ",
                config.warmup_epochs, " and ", config.epochs);
@@ -176,8 +138,7 @@ void validate(const TrainConfig& config) {
 }
 
 json to_json(const TrainConfig& config) {
-  json out = json::object();
-  for_each_field(config, [&out](const char* name, const auto& value, auto&&...) { out[name] = encode(value); });
+  json out = options_json(train_options(), config);
   out["model"] = config.model.image_size == 0 ? json(nullptr) : to_json(config.model);
   out["preprocess"] = to_json(config.preprocess);
   out["augment"] = to_json(config.augment);
@@ -185,22 +146,57 @@ json to_json(const TrainConfig& config) {
 }
 
 TrainConfig train_config_from_json(const json& from, const TrainConfig& base, std::string_view where) {
-  overlay(to_json(base), from, "run", where);
+  json known = all_options_json(train_options(), base);
+  for (const char* part : {"model", "preprocess", "augment"}) known[part] = nullptr;
+  overlay(known, from, "run", where);
   const JsonFields fields(from, "train_config", where);
   TrainConfig config = base;
-  for_each_field(config, [&](const char* name, auto& value, auto&&...) {
-    if (fields.has(name)) decode(fields, name, value);
-  });
+  check_magnitudes(fields);
+  read_options(train_options(), fields, config);
   if (fields.has("model")) config.model = model_from_json(from.at("model"), base.model, where);
   if (fields.has("preprocess")) config.preprocess = preprocess_from_json(from.at("preprocess"), base.preprocess, where);
   if (fields.has("augment")) {
-    const json merged = overlay(to_json(base.augment), from.at("augment"), "augment", where);
+    const json merged =
+        overlay(all_options_json(augment_options(), base.augment), from.at("augment"), "augment", where);
     config.augment = augment_config_from_json(merged, where, ErrorKind::usage);
   }
   if (fields.has("model") && !from.at("model").is_object())  // in place of one whose parts were chosen
     std::erase_if(config.chosen, [](const auto& field) { return field.first.starts_with("model."); });
   add_chosen(from, where, config.chosen);
   return config;
+}
+
+TrainConfig with_choices(const TrainConfig& base, const TrainChoices& choices) {
+  TrainConfig config = base;
+  if (!choices.preset.empty()) config = train_config_from_json({{"model", choices.preset}}, config, kCommandLine);
+  json rest = choices.fields;
+  rest.erase("model");
+  config = train_config_from_json(rest, config, kCommandLine);
+  if (!choices.fields.contains("model")) return config;
+  const ModelConfig before = config.model;
+  const json& changes = choices.fields.at("model");
+  const json merged = overlay(all_options_json(model_options(), before), changes, "model", kCommandLine);
+  config.model = read_model(merged, kCommandLine);
+  add_chosen({{"model", changes}}, kCommandLine, config.chosen);
+  if (before.image_size != 0) config.model = changed_model(before, config);
+  return config;
+}
+
+ModelConfig changed_model(const ModelConfig& base, const TrainConfig& config) {
+  const auto chosen = [&config](const char* field) { return config.is_chosen(concat("model.", field)); };
+  ModelConfig model = base;
+  for (const OptionField<ModelConfig>& field : model_options())
+    if (chosen(field.name)) field.member.copy(config.model, model);
+  if (model.width != base.width && model.width <= kMostCount) {  // more is a fault
+    if (!chosen("heads") && model.width % base.head_size() == 0) model.heads = model.width / base.head_size();
+    if (!chosen("mlp_width")) model.mlp_width = base.mlp_width * model.width / base.width;
+  }
+  for (const OptionField<ModelConfig>& field : model_options()) {
+    const json value = field.member.write(model);
+    if (value != field.member.write(base))
+      model.name += concat(" ", field.name, "=", value.is_string() ? value.get<std::string>() : json_text(value));
+  }
+  return model;
 }
 
 }  // namespace vit

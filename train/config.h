@@ -11,6 +11,7 @@
 #include "preprocess/augment.h"
 #include "preprocess/config.h"
 #include "vit/core/dtype_words.h"
+#include "vit/core/option_table.h"
 #include "vit/core/words.h"
 #include "vit/layers/recompute.h"
 #include "vit/model/config.h"
@@ -65,6 +66,11 @@ struct TrainConfig {
   bool is_chosen(const std::string& field) const { return chosen.contains(field); }
 };
 
+/// More than anybody counts; products of two such counts still fit 64 bits.
+inline constexpr int64_t kMostCount = int64_t{1} << 30;
+
+/// The plain fields, model, preprocess and augment aside: their JSON, ranges and options of the command line.
+OptionTable<TrainConfig> train_options();
 /// All faults in one Error (usage).
 void validate(const TrainConfig& config);
 nlohmann::json to_json(const TrainConfig& config);
@@ -72,6 +78,18 @@ nlohmann::json to_json(const TrainConfig& config);
 /// another type is an Error (data) that names it, a value out of range an Error (usage), here or in `validate`. "model"
 /// may be the name of a preset, or null for an architecture that fits the pictures.
 TrainConfig train_config_from_json(const nlohmann::json& json, const TrainConfig& base, std::string_view where);
+
+/// What a command line chose: a preset, and fields in the form of RUN/config.json.
+struct TrainChoices {
+  std::string preset;  // empty = none was named
+  nlohmann::json fields = nlohmann::json::object();
+};
+/// The choices put over `base`. Fields of the model change the preset, or what will be fitted to the pictures: see
+/// changed_model. Throws as train_config_from_json does; the faults of a changed model are told by `validate`.
+TrainConfig with_choices(const TrainConfig& base, const TrainChoices& choices);
+/// `base` with those fields of config.model that were chosen. A new width alone keeps the size of a head and the ratio
+/// of the feed-forward to it. The name says what changed: "vit_tiny6_patch4_32 depth=8".
+ModelConfig changed_model(const ModelConfig& base, const TrainConfig& config);
 
 /// Named recipes ("default", "cifar10", "digits"): optimizer, schedule, augmentation and regularisation.
 TrainConfig train_recipe(std::string_view name);

@@ -107,18 +107,20 @@ int64_t fitting_patch(int64_t size, double grid, ErrorKind fault) {
   return best;
 }
 
-ModelConfig fitting_model(int64_t size, ErrorKind fault) {
+/// For pictures of that side; what was chosen of it stays.
+ModelConfig fitting_model(const TrainConfig& config, int64_t size, ErrorKind fault) {
   constexpr int64_t kPhotographs = 128;
   ModelConfig model;
   model.image_size = size;
-  model.patch_size = fitting_patch(size, size >= kPhotographs ? 14 : 8, fault);
+  model.patch_size = config.is_chosen("model.patch_size") ? config.model.patch_size
+                                                          : fitting_patch(size, size >= kPhotographs ? 14 : 8, fault);
   model.width = 192;
   model.depth = size >= kPhotographs ? 12 : 6;
   model.heads = 3;
   model.mlp_width = 768;
   model.classes = 0;
   model.name = concat("vit_tiny", model.depth, "_patch", model.patch_size, "_", size);
-  return model;
+  return changed_model(model, config);
 }
 
 void check_classes(const Dataset& data, TrainConfig& config) {
@@ -298,7 +300,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   fit_schedule(out, notes);
   check_effects(out);
   if (out.model.image_size == 0 && init != nullptr) {
-    out.model = init->config;
+    out.model = changed_model(init->config, out);
     out.model.classes = 0;
   }
   if (init != nullptr) take_numbers(*init, out, notes);
@@ -307,7 +309,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   if (out.model.image_size == 0 && !chosen_size && data.has_files())
     note_small_pictures(data, out.preprocess.size, notes);
   if (out.model.image_size == 0)
-    out.model = fitting_model(out.preprocess.size, chosen_size ? ErrorKind::usage : ErrorKind::data);
+    out.model = fitting_model(out, out.preprocess.size, chosen_size ? ErrorKind::usage : ErrorKind::data);
   check_splits(data, out);
   check_classes(data, out);
   fit_model_side(data, out, init != nullptr);

@@ -5,6 +5,8 @@
 #include <thread>
 
 #include "tests/cli/workspace.h"
+#include "train/config.h"
+#include "vit/core/options.h"
 
 namespace vit::test {
 namespace {
@@ -45,6 +47,36 @@ TEST_F(Train, CommandLineWinsOverConfigOverRecipe) {
   EXPECT_NE(config["augment"]["shear"], 0);  // of the recipe
   EXPECT_EQ(config["recipe"], "digits");
   EXPECT_EQ(config["preprocess"]["mean"], (std::vector<double>{0.1, 0.2, 0.3}));
+}
+
+TEST_F(Train, ArchitectureIsChosenOnTheCommandLine) {
+  make_dataset();
+  const ProgramResult result = run_vit(
+      train_command({"--depth", "2", "--width", "128", "--class-token", "off", "--pooling", "avg", "--epochs", "1"}));
+  ASSERT_TRUE(ended_with(result, 0));
+  const auto model = json_of("run/config.json")["model"];
+  EXPECT_EQ(model["depth"], 2);
+  EXPECT_EQ(model["width"], 128);
+  EXPECT_EQ(model["heads"], 2);  // of the same size
+  EXPECT_EQ(model["class_token"], false);
+  EXPECT_EQ(model["pooling"], "avg");
+  EXPECT_NE(model["name"].get<std::string>().find("depth=2"), std::string::npos) << model["name"];
+  EXPECT_TRUE(ended_with(run_vit(train_command({"--resume", "--depth", "2"})), 0));
+  EXPECT_TRUE(failed_with(run_vit(train_command({"--resume", "--depth", "3"})), 2, {"model.depth"}));
+}
+
+TEST_F(Train, TheHelpNamesEveryOptionOfTheTables) {
+  const std::string help = run_vit({"train", "--help"}).out;
+  const auto expect_all = [&help](const auto& table) {
+    for (const auto& field : table)
+      if (field.option != nullptr) {
+        EXPECT_NE(help.find(concat("\n  ", field.option, " ")), std::string::npos) << field.option;
+      }
+  };
+  expect_all(train_options());
+  expect_all(model_options());
+  expect_all(preprocess_options());
+  expect_all(augment_options());
 }
 
 TEST_F(Train, UnknownFieldOfTheConfigIsNamed) {

@@ -164,6 +164,39 @@ TEST(TrainConfig, WhatAFileSetsIsChosen) {
   EXPECT_FALSE(config.is_chosen("epochs"));
 }
 
+TEST(TrainConfig, TheCommandLineChangesAPreset) {
+  const TrainConfig config = with_choices(
+      train_recipe("cifar10"),
+      {.preset = "vit_tiny9_patch4_32", .fields = {{"epochs", 3}, {"model", {{"depth", 4}, {"pooling", "avg"}}}}});
+  EXPECT_EQ(config.epochs, 3);
+  EXPECT_EQ(config.model.name, "vit_tiny9_patch4_32 depth=4 pooling=avg");
+  EXPECT_EQ(config.model.depth, 4);
+  EXPECT_EQ(config.model.pooling, Pooling::mean);
+  EXPECT_EQ(config.chosen.at("model.depth"), kCommandLine);
+  EXPECT_TRUE(config.is_chosen("model"));
+  const TrainConfig again = with_choices(config, {.preset = {}, .fields = {{"model", {{"depth", 4}}}}});
+  EXPECT_EQ(again.model, config.model);
+}
+
+TEST(TrainConfig, ANewWidthAloneKeepsTheHeadSizeAndTheRatioOfTheFeedForward) {
+  const auto model = [](const json& fields) {
+    return with_choices(train_recipe("cifar10"), {.preset = {}, .fields = {{"model", fields}}}).model;
+  };
+  EXPECT_EQ(model({{"width", 384}}).heads, 6);
+  EXPECT_EQ(model({{"width", 384}}).mlp_width, 1536);
+  EXPECT_EQ(model({{"width", 384}, {"heads", 4}, {"mlp_width", 768}}).heads, 4);
+  EXPECT_EQ(model({{"width", 384}, {"heads", 4}, {"mlp_width", 768}}).mlp_width, 768);
+}
+
+TEST(TrainConfig, FaultsOfAChangedArchitectureAreToldByValidate) {
+  for (const char* recipe : {"default", "cifar10"}) {
+    const TrainConfig config =
+        with_choices(train_recipe(recipe), {.preset = {}, .fields = {{"model", {{"depth", 0}}}}});
+    const std::string message = message_of(ErrorKind::usage, [&] { validate(config); });
+    EXPECT_NE(message.find("depth: needs 1 to 1024, has 0"), std::string::npos) << message;
+  }
+}
+
 TEST(TrainConfig, AllFaultsAreToldAtOnce) {
   TrainConfig config = train_recipe("cifar10");
   config.epochs = 0;

@@ -95,6 +95,21 @@ TEST(Resolve, ArchitectureFitsThePictures) {
   EXPECT_NE(message.find("37 x 37"), std::string::npos) << message;
 }
 
+TEST(Resolve, WhatWasChosenOfTheArchitectureStays) {
+  const auto resolved = [](const nlohmann::json& model) {
+    const TrainConfig base = test::small_config();
+    TrainConfig open = train_config_from_json({{"model", nullptr}}, base, "test");
+    open = with_choices(open, {.preset = {}, .fields = {{"model", model}, {"preprocess", {{"size", 32}}}}});
+    return resolve(open, MemoryDataset(0, 3, 6, 0)).model;
+  };
+  EXPECT_EQ(resolved({{"depth", 3}}).depth, 3);
+  EXPECT_EQ(resolved({{"depth", 3}}).patch_size, 4);
+  EXPECT_EQ(resolved({{"depth", 3}}).name, "vit_tiny6_patch4_32 depth=3");
+  EXPECT_EQ(resolved({{"patch_size", 8}}).patch_size, 8);
+  EXPECT_EQ(resolved({{"width", 64}}).heads, 1);
+  error_of(ErrorKind::usage, [&] { resolved({{"patch_size", 7}}); });
+}
+
 TEST(Resolve, ClassesComeFromTheData) {
   EXPECT_EQ(resolve(test::small_config(), MemoryDataset(8, 5, 5, 0)).model.classes, 5);
   TrainConfig config = test::small_config();

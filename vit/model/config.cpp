@@ -6,6 +6,7 @@
 
 #include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
+#include "vit/core/options.h"
 
 namespace vit {
 
@@ -20,6 +21,8 @@ inline constexpr Word<PositionEmbedding> kWords<PositionEmbedding>[] = {{Positio
                                                                         {PositionEmbedding::sincos_2d, "sincos_2d"}};
 
 namespace {
+
+constexpr std::string_view kTag = "model config";
 
 struct Preset {
   std::string_view name;
@@ -45,20 +48,115 @@ constexpr Range kClasses{0, 1 << 22};
 constexpr Range kEps{.low = 0, .high = 1, .open_low = true, .open_high = true};
 constexpr int64_t kMaxTable = int64_t{1} << 30;
 
+constexpr const char* kGroup = "Architecture, changes of --model";
+
+constexpr OptionField<ModelConfig> kFields[] = {
+    {.name = "name", .member = kMember<&ModelConfig::name>, .stored = Stored::required},
+    {.name = "image_size", .member = kMember<&ModelConfig::image_size>, .range = kSide, .stored = Stored::required},
+    {.name = "patch_size",
+     .member = kMember<&ModelConfig::patch_size>,
+     .range = kSide,
+     .stored = Stored::required,
+     .option = "--patch-size",
+     .unit = "PIXELS",
+     .group = kGroup,
+     .help = "side of a patch; the side of the picture is a multiple of it"},
+    {.name = "channels", .member = kMember<&ModelConfig::channels>, .range = Range{3, 3}, .stored = Stored::required},
+    {.name = "width",
+     .member = kMember<&ModelConfig::width>,
+     .range = kWidth,
+     .stored = Stored::required,
+     .option = "--width",
+     .unit = "N",
+     .group = kGroup,
+     .help = "numbers a token, a multiple of the heads"},
+    {.name = "depth",
+     .member = kMember<&ModelConfig::depth>,
+     .range = kDepth,
+     .stored = Stored::required,
+     .option = "--depth",
+     .unit = "N",
+     .group = kGroup,
+     .help = "blocks"},
+    {.name = "heads",
+     .member = kMember<&ModelConfig::heads>,
+     .range = kWidth,
+     .stored = Stored::required,
+     .option = "--heads",
+     .unit = "N",
+     .group = kGroup,
+     .help = "of attention"},
+    {.name = "mlp_width",
+     .member = kMember<&ModelConfig::mlp_width>,
+     .range = kMlpWidth,
+     .stored = Stored::required,
+     .option = "--mlp-width",
+     .unit = "N",
+     .group = kGroup,
+     .help = "numbers a token inside the feed-forward; usual are four times the width"},
+    {.name = "classes", .member = kMember<&ModelConfig::classes>, .range = kClasses, .stored = Stored::required},
+    {.name = "eps",
+     .member = kMember<&ModelConfig::eps>,
+     .range = kEps,
+     .stored = Stored::required,
+     .option = "--norm-eps",
+     .unit = "X",
+     .group = kGroup,
+     .help = "added to the variance by norms"},
+    {.name = "activation",
+     .member = kMember<&ModelConfig::activation>,
+     .stored = Stored::required,
+     .option = "--activation",
+     .group = kGroup,
+     .help = "of the feed-forward"},
+    {.name = "pooling",
+     .member = kMember<&ModelConfig::pooling>,
+     .stored = Stored::required,
+     .option = "--pooling",
+     .group = kGroup,
+     .help = "what the head reads: the class token or the mean of all tokens"},
+    {.name = "position",
+     .member = kMember<&ModelConfig::position>,
+     .stored = Stored::required,
+     .option = "--position",
+     .group = kGroup,
+     .help = "embedding of the places of the patches"},
+    {.name = "class_token",
+     .member = kMember<&ModelConfig::class_token>,
+     .stored = Stored::required,
+     .option = "--class-token",
+     .unit = "on|off",
+     .group = kGroup,
+     .help = "a token beside those of the patches"},
+    {.name = "qkv_bias",
+     .member = kMember<&ModelConfig::qkv_bias>,
+     .stored = Stored::required,
+     .option = "--qkv-bias",
+     .unit = "on|off",
+     .group = kGroup,
+     .help = "a bias of queries, keys and values"},
+    {.name = "layer_scale",
+     .member = kMember<&ModelConfig::layer_scale>,
+     .stored = Stored::required,
+     .option = "--layer-scale",
+     .unit = "on|off",
+     .group = kGroup,
+     .help = "learned factors of what a block adds (Touvron et al., arXiv:2103.17239)"},
+    {.name = "layer_scale_init",
+     .member = kMember<&ModelConfig::layer_scale_init>,
+     .stored = Stored::required,
+     .option = "--layer-scale-init",
+     .unit = "X",
+     .group = kGroup,
+     .help = "their first value"},
+};
+
 Faults faults_of(const ModelConfig& c) {
   Faults faults;
-  faults.range("image_size", c.image_size, kSide);
-  faults.range("patch_size", c.patch_size, kSide);
+  check_options(model_options(), c, faults);
   faults.check(c.patch_size < 1 || c.image_size % c.patch_size == 0, "image_size ", c.image_size,
                " is not a multiple of patch_size ", c.patch_size);
-  faults.range("channels", c.channels, {3, 3});
-  faults.range("width", c.width, kWidth);
-  faults.range("depth", c.depth, kDepth);
-  faults.range("heads", c.heads, kWidth);
   faults.check(c.heads < 1 || c.width % c.heads == 0, "width ", c.width, " is not a multiple of heads ", c.heads);
-  faults.range("mlp_width", c.mlp_width, kMlpWidth);
-  faults.range("classes", c.classes, kClasses);
-  faults.range("eps", c.eps, kEps);
   faults.check(c.activation != Activation::none, "activation needs ", word_list<Activation>());
   faults.check(c.pooling != Pooling::class_token || c.class_token, "pooling by class token needs class_token");
   faults.check(c.position != PositionEmbedding::sincos_1d || c.width % 2 == 0, "sincos_1d needs an even width");
@@ -72,7 +170,7 @@ Faults faults_of(const ModelConfig& c) {
 
 }  // namespace
 
-void validate(const ModelConfig& c) { faults_of(c).raise(ErrorKind::usage, "model config", c.name); }
+void validate(const ModelConfig& c) { faults_of(c).raise(ErrorKind::usage, kTag, c.name); }
 
 std::vector<std::string> model_preset_names() {
   std::vector<std::string> names;
@@ -100,48 +198,16 @@ ModelConfig model_preset(std::string_view name) {
   fail(ErrorKind::usage, "[model] no preset is named '", name, "'; there are ", names);
 }
 
-nlohmann::json to_json(const ModelConfig& c) {
-  return {{"name", c.name},
-          {"image_size", c.image_size},
-          {"patch_size", c.patch_size},
-          {"channels", c.channels},
-          {"width", c.width},
-          {"depth", c.depth},
-          {"heads", c.heads},
-          {"mlp_width", c.mlp_width},
-          {"classes", c.classes},
-          {"eps", shortest_double(c.eps)},
-          {"activation", word_of(c.activation)},
-          {"pooling", word_of(c.pooling)},
-          {"position", word_of(c.position)},
-          {"class_token", c.class_token},
-          {"qkv_bias", c.qkv_bias},
-          {"layer_scale", c.layer_scale},
-          {"layer_scale_init", shortest_double(c.layer_scale_init)}};
-}
+OptionTable<ModelConfig> model_options() { return kFields; }
+
+nlohmann::json to_json(const ModelConfig& config) { return options_json(model_options(), config); }
 
 ModelConfig model_config_from_json(const nlohmann::json& json, std::string_view where, ErrorKind out_of_range) {
-  const JsonFields fields(json, "model config", where);
-  ModelConfig c;
-  c.name = fields.text("name");
-  c.image_size = fields.integer("image_size");
-  c.patch_size = fields.integer("patch_size");
-  c.channels = fields.integer("channels");
-  c.width = fields.integer("width");
-  c.depth = fields.integer("depth");
-  c.heads = fields.integer("heads");
-  c.mlp_width = fields.integer("mlp_width");
-  c.classes = fields.integer("classes");
-  c.eps = fields.number("eps");
-  c.activation = fields.word<Activation>("activation");
-  c.pooling = fields.word<Pooling>("pooling");
-  c.position = fields.word<PositionEmbedding>("position");
-  c.class_token = fields.flag("class_token");
-  c.qkv_bias = fields.flag("qkv_bias");
-  c.layer_scale = fields.flag("layer_scale");
-  c.layer_scale_init = fields.number("layer_scale_init");
-  faults_of(c).raise(out_of_range, "model config", concat(c.name, " in ", where));
-  return c;
+  const JsonFields fields(json, kTag, where);
+  ModelConfig config;
+  read_options(model_options(), fields, config);
+  faults_of(config).raise(out_of_range, kTag, concat(config.name, " in ", where));
+  return config;
 }
 
 }  // namespace vit

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vit/core/error.h"
+#include "vit/core/option_table.h"
 #include "vit/kernels/gemm.h"
 #include "vit/layers/pooling.h"
 #include "vit/layers/pos_embed.h"
@@ -43,6 +44,8 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
+/// The fields: their JSON, ranges and options of the command line.
+OptionTable<ModelConfig> model_options();
 /// All faults of a configuration in one Error (usage), or nothing.
 void validate(const ModelConfig& config);
 
