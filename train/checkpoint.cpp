@@ -145,8 +145,8 @@ void save_checkpoint(const std::filesystem::path& path, const TrainState& state)
     const ParameterLayout& layout = state.model.layout;
     write_model(file, state.model);
     if (state.raw.size() > 0) write_block(file, "/raw", layout, state.raw);
-    write_block(file, "/optimizer/m", layout, state.optimizer.m);
-    write_block(file, "/optimizer/v", layout, state.optimizer.v);
+    for (const OptimizerState::Block& block : state.optimizer.blocks)
+      write_block(file, "/optimizer/" + block.name, layout, block.values);
     file.write_text(kCounters, json_text(counters_json(state)));
     write_history_rows(file, state.counters.history);
     file.close();
@@ -177,8 +177,8 @@ TrainState load_checkpoint(const std::filesystem::path& path, const TrainConfig&
 
   const ParameterLayout& layout = state.model.layout;
   if (average) state.raw = read_block(file, "/raw", layout);
-  state.optimizer.m = read_block(file, "/optimizer/m", layout);
-  state.optimizer.v = read_block(file, "/optimizer/v", layout);
+  for (const std::string& name : make_update_rule(config)->state_names())
+    state.optimizer.blocks.push_back({name, read_block(file, "/optimizer/" + name, layout)});
   state.counters.history = read_history(file, state.counters.epoch);
   return state;
 }

@@ -1,5 +1,6 @@
 // RUN/last.h5: a complete model file, and in it all that a run needs to go on as if it had never stopped
-// (docs/formats.md): /optimizer/{m,v}/<weight>, /raw/<weight>, /checkpoint/counters and /checkpoint/history.
+// (docs/formats.md): /optimizer/<state>/<weight> (AdamW: m and v), /raw/<weight>, /checkpoint/counters and
+// /checkpoint/history.
 #pragma once
 
 #include <cstdint>

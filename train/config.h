@@ -45,6 +45,7 @@ struct TrainConfig {
   float min_lr = 0;
   ScheduleKind schedule = ScheduleKind::cosine;
   float warmup_epochs = 1;
+  std::string optimizer = "adamw";  // of the table in train/rules
   float weight_decay = 0.05f;
   float beta1 = 0.9f;
   float beta2 = 0.999f;

@@ -5,7 +5,6 @@
 
 #include "vit/core/error.h"
 #include "vit/core/parallel.h"
-#include "vit/kernels/adamw.h"
 #include "vit/kernels/elementwise.h"
 
 namespace vit {
@@ -21,44 +20,64 @@ void need_size(std::string_view what, const ParameterBlock& block, int64_t size)
 
 }  // namespace
 
-Optimizer::Optimizer(const ParameterLayout& layout, const OptimizerOptions& options)
-    : options_(options), block_size_(layout.block_size()) {
-  for (const Parameter& p : layout.all()) {
-    for (int64_t begin = 0; begin < p.count; begin += kPieceFloats) {
-      pieces_.push_back({p.offset + begin, std::min(kPieceFloats, p.count - begin), p.decay});
-    }
+const ParameterBlock& OptimizerState::block(std::string_view name) const {
+  for (const Block& block : blocks)
+    if (block.name == name) return block.values;
+  fail(ErrorKind::internal, "[optimizer] the state has no block ", name);
+}
+
+Optimizer::Optimizer(const ParameterLayout& layout, const TrainConfig& config)
+    : rule_(make_update_rule(config)),
+      states_(rule_->state_names()),
+      clip_norm_(config.clip_norm),
+      block_size_(layout.block_size()),
+      parameters_(layout.all()) {
+  if (states_.size() > kMostStates)
+    fail(ErrorKind::internal, "[optimizer] ", config.optimizer, " keeps more than ", kMostStates, " states");
+  for (std::size_t index = 0; index < parameters_.size(); ++index) {
+    const int64_t count = parameters_[index].count;
+    const int64_t most = rule_->whole_parameters() ? count : kPieceFloats;
+    for (int64_t begin = 0; begin < count; begin += most)
+      pieces_.push_back({index, begin, std::min(most, count - begin)});
   }
 }
 
-OptimizerState Optimizer::make_state() const { return {ParameterBlock(block_size_), ParameterBlock(block_size_), 0}; }
+OptimizerState Optimizer::make_state() const {
+  OptimizerState state;
+  for (const std::string& name : states_) state.blocks.push_back({name, ParameterBlock(block_size_)});
+  return state;
+}
 
 OptimizerReport Optimizer::step(float lr, float grad_scale, const ParameterBlock& gradients, ParameterBlock& weights,
                                 OptimizerState& state) const {
   need_size("gradients", gradients, block_size_);
   need_size("weights", weights, block_size_);
-  need_size("m", state.m, block_size_);
-  need_size("v", state.v, block_size_);
+  if (state.blocks.size() != states_.size())
+    fail(ErrorKind::internal, "[optimizer] state: needs ", states_.size(), " blocks, has ", state.blocks.size());
+  for (const OptimizerState::Block& block : state.blocks) need_size(block.name, block.values, block_size_);
 
   OptimizerReport report;
   report.norm = global_norm(gradients) * static_cast<double>(grad_scale);
   report.applied = std::isfinite(report.norm);
   if (!report.applied) return report;
 
-  AdamwStep adamw{.lr = lr, .beta1 = options_.beta1, .beta2 = options_.beta2, .eps = options_.eps};
-  adamw.grad_scale = grad_scale;
-  if (options_.clip_norm > 0) {
-    const double clip = std::min(1.0, static_cast<double>(options_.clip_norm) / (report.norm + 1e-6));
-    adamw.grad_scale = static_cast<float>(static_cast<double>(grad_scale) * clip);
+  UpdateStep step{.lr = lr, .grad_scale = grad_scale, .update = ++state.updates};
+  if (clip_norm_ > 0) {
+    const double clip = std::min(1.0, static_cast<double>(clip_norm_) / (report.norm + 1e-6));
+    step.grad_scale = static_cast<float>(static_cast<double>(grad_scale) * clip);
   }
-  adamw.step = ++state.updates;
-
   parallel_for(static_cast<int64_t>(pieces_.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const Piece& piece = pieces_[static_cast<std::size_t>(i)];
-      AdamwStep own = adamw;
-      own.weight_decay = piece.decay ? options_.weight_decay : 0;
-      adamw_update(own, gradients.data() + piece.offset, piece.count, weights.data() + piece.offset,
-                   state.m.data() + piece.offset, state.v.data() + piece.offset);
+      const Piece& own = pieces_[static_cast<std::size_t>(i)];
+      const Parameter& parameter = parameters_[own.parameter];
+      const int64_t offset = parameter.offset + own.begin;
+      UpdatePiece piece{.parameter = parameter,
+                        .begin = own.begin,
+                        .count = own.count,
+                        .gradients = gradients.data() + offset,
+                        .weights = weights.data() + offset};
+      for (std::size_t s = 0; s < state.blocks.size(); ++s) piece.states[s] = state.blocks[s].values.data() + offset;
+      rule_->update(step, piece);
     }
   });
   return report;

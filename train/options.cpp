@@ -1,6 +1,7 @@
 // The table of TrainConfig's own fields; those of the model, the pixels and the augmentation have tables of theirs.
-#include "train/config.h"
 #include "vit/core/options.h"
+#include "train/config.h"
+#include "train/rules/update_rule.h"
 
 namespace vit {
 namespace {
@@ -75,6 +76,13 @@ constexpr OptionField<TrainConfig> kFields[] = {
      .unit = "val_top1|val_loss",
      .group = kSchedule,
      .help = "what makes an epoch the best"},
+    {.name = "optimizer",
+     .member = kMember<&TrainConfig::optimizer>,
+     .stored = Stored::changed,
+     .option = "--optimizer",
+     .words = update_rule_words,
+     .group = kOptimizer,
+     .help = "how weights follow their gradients"},
     {.name = "weight_decay",
      .member = kMember<&TrainConfig::weight_decay>,
      .range = kAtLeastZero,

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "infer/class_match.h"
+#include "train/rules/update_rule.h"
 #include "vit/core/error.h"
 #include "vit/core/json_text.h"
 #include "vit/core/log.h"
+#include "vit/core/options.h"
 
 namespace vit {
 namespace {
@@ -162,8 +164,20 @@ void fit_to_splits(const Dataset& data, TrainConfig& config, Notes& notes) {
     fit("early_stop_metric", config.early_stop_metric, std::string("val_top1"), kNoValidation, notes);
 }
 
+/// Options of other update rules.
+void check_optimizer_options(const TrainConfig& config) {
+  const UpdateRuleEntry& rule = update_rule_entry(config);
+  const TrainConfig defaults;
+  for (const UpdateRuleEntry& other : update_rules())
+    for (const OptionField<TrainConfig>& field : train_options())
+      if (other.reads(field.name) && !rule.reads(field.name))
+        note_no_effect(config, field.name, field.member.write(config) == field.member.write(defaults),
+                       concat("the optimizer is ", config.optimizer));
+}
+
 /// What was chosen must do something, whatever the data.
 void check_effects(const TrainConfig& config) {
+  check_optimizer_options(config);
   if (config.schedule == ScheduleKind::constant)
     note_no_effect(config, "min_lr", config.min_lr == 0, "a constant schedule stays at lr");
   if (!(config.augment.elastic > 0))

@@ -47,11 +47,6 @@ StepOptions step_options(const TrainConfig& c) {
   return options;
 }
 
-OptimizerOptions optimizer_options(const TrainConfig& c) {
-  return {
-      .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.adam_eps, .weight_decay = c.weight_decay, .clip_norm = c.clip_norm};
-}
-
 ParameterBlock copy_of(const ParameterBlock& block) {
   ParameterBlock copy(block.size());
   std::copy_n(block.data(), block.size(), copy.data());
@@ -119,7 +114,7 @@ Run::Run(const TrainConfig& config, const Dataset& data, const RunFolder& folder
 
 void Run::begin(const Dataset& data, const Model* init) {
   state_.model = make_initial_model(config_, data, init);
-  optimizer_ = std::make_unique<Optimizer>(state_.model.layout, optimizer_options(config_));
+  optimizer_ = std::make_unique<Optimizer>(state_.model.layout, config_);
   state_.optimizer = optimizer_->make_state();
   if (config_.ema_decay > 0) state_.raw = copy_of(state_.model.weights);
   state_.model.training = {{"recipe", config_.recipe},
@@ -166,7 +161,7 @@ void Run::resume(const Dataset& data) {
   if (c.images > c.images_seen || c.images_seen > train_->size())
     fail(ErrorKind::data, "[train] /checkpoint/counters: images, images_seen: need at most ", train_->size(), ", have ",
          c.images, " and ", c.images_seen, " (", where, ")");
-  optimizer_ = std::make_unique<Optimizer>(state_.model.layout, optimizer_options(config_));
+  optimizer_ = std::make_unique<Optimizer>(state_.model.layout, config_);
   write_history(folder_.path, state_.counters.history);
   write_file_atomically(folder_.config(), json_text(to_json(config_), 2) + "\n");
 }

@@ -116,10 +116,10 @@ class Golden : public testing::TestWithParam<const char*> {
     options.dtype = dtype;
     options.label_smoothing = case_["smoothing"];
     TrainStep train(model_.config, batch, options);
-    const Optimizer optimizer(model_.layout, {.beta1 = case_["betas"][0],
+    const Optimizer optimizer(model_.layout, {.weight_decay = case_["weight_decay"],
+                                              .beta1 = case_["betas"][0],
                                               .beta2 = case_["betas"][1],
-                                              .eps = case_["adam_eps"],
-                                              .weight_decay = case_["weight_decay"],
+                                              .adam_eps = case_["adam_eps"],
                                               .clip_norm = case_["clip"]});
     OptimizerState state = optimizer.make_state();
     ParameterBlock gradients(model_.layout.block_size());

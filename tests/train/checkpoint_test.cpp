@@ -38,7 +38,9 @@ TrainState some_state(const TrainConfig& config) {
   const ParameterLayout& layout = state.model.layout;
   state.model.weights = random_block(layout, 1);
   if (config.ema_decay > 0) state.raw = random_block(layout, 2);
-  state.optimizer = {random_block(layout, 3), random_block(layout, 4), 9};
+  state.optimizer.blocks.push_back({"m", random_block(layout, 3)});
+  state.optimizer.blocks.push_back({"v", random_block(layout, 4)});
+  state.optimizer.updates = 9;
   RunCounters& c = state.counters;
   c.epoch = 2;
   c.step = 11;
@@ -147,7 +149,7 @@ TEST(Checkpoint, MomentsOfAnotherShapeAreNamed) {
           file.write(group + p.name, {1}, std::span<const float>(one));
         } else {
           file.write(group + p.name, p.shape,
-                     std::span<const float>(at(state.optimizer.m, p), static_cast<std::size_t>(p.count)));
+                     std::span<const float>(at(state.optimizer.block("m"), p), static_cast<std::size_t>(p.count)));
         }
       }
     }
@@ -182,7 +184,7 @@ TEST(Checkpoint, DamagedFilesAreErrors) {
     write(changed);
     try {
       const TrainState back = load_checkpoint(folder / "bad.h5", config);
-      EXPECT_TRUE(test::same_bits(back.optimizer.m, state.optimizer.m));
+      EXPECT_TRUE(test::same_bits(back.optimizer.block("m"), state.optimizer.block("m")));
       EXPECT_TRUE(test::same_bits(back.model.weights, state.model.weights));
     } catch (const Error&) {
     }

@@ -6,8 +6,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
+#include <string_view>
 
 #include "tests/train/optimizer_golden.h"
+#include "vit/core/error.h"
+#include "vit/core/options.h"
 #include "vit/core/parallel.h"
 #include "vit/core/rng.h"
 
@@ -28,8 +32,8 @@ ParameterLayout small_layout() {
 
 TEST(Optimizer, FollowsTorch) {
   const ParameterLayout layout = small_layout();
-  const Optimizer optimizer(layout,
-                            {.beta1 = 0.9f, .beta2 = 0.99f, .eps = 1e-6f, .weight_decay = 0.1f, .clip_norm = 1.5f});
+  const Optimizer optimizer(
+      layout, {.weight_decay = 0.1f, .beta1 = 0.9f, .beta2 = 0.99f, .adam_eps = 1e-6f, .clip_norm = 1.5f});
   ParameterBlock weights(layout.block_size());
   ParameterBlock gradients(layout.block_size());
   float* weight = at(weights, layout[0]);
@@ -77,7 +81,7 @@ TEST(Optimizer, FirstStepOfALargeBlockIsThatOfTheFormula) {
   LargeCase c;
   ParameterBlock before(c.layout.block_size());
   std::copy_n(c.weights.data(), c.weights.size(), before.data());
-  const Optimizer optimizer(c.layout, {.weight_decay = 0.5f});
+  const Optimizer optimizer(c.layout, {.weight_decay = 0.5f, .clip_norm = 0});
   OptimizerState state = optimizer.make_state();
   optimizer.step(0.01f, 2, c.gradients, c.weights, state);
   for (const Parameter& p : c.layout.all()) {
@@ -128,8 +132,40 @@ TEST(Optimizer, SkipsAStepWithAnInfiniteOrUndefinedGradient) {
     EXPECT_FALSE(report.applied);
     EXPECT_EQ(state.updates, 0);
     EXPECT_EQ(std::memcmp(c.weights.data(), before.weights.data(), static_cast<std::size_t>(c.weights.size()) * 4), 0);
-    for (int64_t i = 0; i < state.m.size(); ++i) ASSERT_TRUE(state.m[i] == 0 && state.v[i] == 0) << i;
+    for (const char* name : {"m", "v"})
+      for (const float x : state.block(name).span()) ASSERT_EQ(x, 0.0f) << name;
   }
+}
+
+TEST(Optimizer, StateIsNamed) {
+  const LargeCase c;
+  OptimizerState state = Optimizer(c.layout, {}).make_state();
+  ASSERT_EQ(state.blocks.size(), 2u);
+  EXPECT_EQ(state.blocks[0].name, "m");
+  EXPECT_EQ(state.block("v").size(), c.layout.block_size());
+  EXPECT_THROW(state.block("momentum"), Error);
+  ParameterBlock weights(c.layout.block_size());
+  state.blocks.pop_back();
+  EXPECT_THROW(Optimizer(c.layout, {}).step(1, 1, c.gradients, weights, state), Error);
+}
+
+TEST(Optimizer, UnknownRuleListsTheKnown) {
+  const LargeCase c;
+  try {
+    Optimizer(c.layout, {.optimizer = "adam"});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    EXPECT_NE(std::string(error.what()).find("adamw"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Optimizer, TheTableNamesFieldsOfTheConfig) {
+  for (const UpdateRuleEntry& rule : update_rules())
+    for (const std::string_view name : rule.options) {
+      const auto known = option_names(train_options());
+      if (!name.empty()) EXPECT_NE(std::ranges::find(known, name), known.end()) << rule.word << ' ' << name;
+    }
 }
 
 TEST(Optimizer, ClearSetsAllToZero) {

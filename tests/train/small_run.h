@@ -77,8 +77,11 @@ inline testing::AssertionResult same_bits(const ParameterBlock& a, const Paramet
 inline void expect_same_state(const TrainState& a, const TrainState& b) {
   EXPECT_TRUE(same_bits(a.model.weights, b.model.weights)) << "weights";
   EXPECT_TRUE(same_bits(a.raw, b.raw)) << "raw";
-  EXPECT_TRUE(same_bits(a.optimizer.m, b.optimizer.m)) << "m";
-  EXPECT_TRUE(same_bits(a.optimizer.v, b.optimizer.v)) << "v";
+  ASSERT_EQ(a.optimizer.blocks.size(), b.optimizer.blocks.size());
+  for (std::size_t i = 0; i < a.optimizer.blocks.size(); ++i) {
+    EXPECT_EQ(a.optimizer.blocks[i].name, b.optimizer.blocks[i].name);
+    EXPECT_TRUE(same_bits(a.optimizer.blocks[i].values, b.optimizer.blocks[i].values)) << a.optimizer.blocks[i].name;
+  }
   EXPECT_EQ(a.optimizer.updates, b.optimizer.updates);
   EXPECT_EQ(a.model.class_names, b.model.class_names);
   EXPECT_EQ(a.model.preprocess, b.model.preprocess);

@@ -1,0 +1,38 @@
+// The table of update rules.
+#include "train/rules/update_rule.h"
+#include "vit/core/error.h"
+
+namespace vit {
+
+std::unique_ptr<UpdateRule> make_adamw(const TrainConfig& config);
+
+namespace {
+
+constexpr UpdateRuleEntry kRules[] = {
+    {"adamw", make_adamw, {"beta1", "beta2", "adam_eps"}},
+};
+
+}  // namespace
+
+std::span<const UpdateRuleEntry> update_rules() { return kRules; }
+
+std::vector<std::string> update_rule_words() {
+  std::vector<std::string> words;
+  for (const UpdateRuleEntry& rule : kRules) words.emplace_back(rule.word);
+  return words;
+}
+
+const UpdateRuleEntry& update_rule_entry(const TrainConfig& config) {
+  std::string words;
+  for (const UpdateRuleEntry& rule : kRules) {
+    if (rule.word == config.optimizer) return rule;
+    words += concat(words.empty() ? "" : ", ", rule.word);
+  }
+  fail(ErrorKind::usage, "[train_config] optimizer: needs one of ", words, ", has '", config.optimizer, "'");
+}
+
+std::unique_ptr<UpdateRule> make_update_rule(const TrainConfig& config) {
+  return update_rule_entry(config).make(config);
+}
+
+}  // namespace vit
