@@ -28,7 +28,7 @@ BenchResult bench_training(const ModelConfig& config, const StepOptions& step_op
   std::vector<int32_t> labels(static_cast<std::size_t>(batch));
   for (int32_t& label : labels) label = static_cast<int32_t>(random.below(static_cast<uint64_t>(config.classes)));
   TrainStep::Batch inputs{.patches = {patches.data(), {batch, config.patches(), config.patch_dim()}},
-                          .labels = labels.data()};
+                          .targets = {.labels = labels.data()}};
 
   step.pack(model.weights);
   BenchOptions options = bench_options;

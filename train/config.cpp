@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/objective.h"
 #include "train/rules/update_rule.h"
 #include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
@@ -130,6 +131,7 @@ void validate(const TrainConfig& config) {
   faults.collect([&] { validate(config.augment); });
   check_options(train_options(), config, faults);
   faults.collect([&] { make_update_rule(config); });
+  faults.collect([&] { make_objective(config); });
   faults.check(!(config.min_lr > config.lr), "min_lr: needs at most lr, has ", config.min_lr, " and ", config.lr);
   faults.check(!(config.warmup_epochs > static_cast<float>(config.epochs)), "warmup_epochs: needs at most epochs, has ",
                config.warmup_epochs, " and ", config.epochs);

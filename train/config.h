@@ -34,9 +34,9 @@ inline constexpr const char* kCommandLine = "command line";
 
 struct TrainConfig {
   std::string recipe = "default";
-  ModelConfig model;  // classes 0 = as many as the data has, image_size 0 = an architecture that fits the pictures
-  PreprocessConfig preprocess;
-  AugmentConfig augment;
+  ModelConfig model = {};  // classes 0 = as many as the data has, image_size 0 = an architecture that fits the pictures
+  PreprocessConfig preprocess = {};
+  AugmentConfig augment = {};
 
   int64_t epochs = 10;
   int64_t batch = 128;
@@ -50,7 +50,8 @@ struct TrainConfig {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float adam_eps = 1e-8f;
-  float clip_norm = 1.0f;  // 0 = no clipping
+  float clip_norm = 1.0f;                   // 0 = no clipping
+  std::string objective = "cross_entropy";  // of the table in train/objective.cpp
   float label_smoothing = 0.1f;
   float dropout = 0;  // after the position embedding, proj, fc1 and fc2, as timm's proj_drop
   float attention_dropout = 0;

@@ -1,6 +1,7 @@
 // The table of TrainConfig's own fields; those of the model, the pixels and the augmentation have tables of theirs.
 #include "vit/core/options.h"
 #include "train/config.h"
+#include "train/objective.h"
 #include "train/rules/update_rule.h"
 
 namespace vit {
@@ -125,6 +126,13 @@ constexpr OptionField<TrainConfig> kFields[] = {
      .unit = "X",
      .group = kOptimizer,
      .help = "decay of a running mean of the weights, which is then the model; 0 = none"},
+    {.name = "objective",
+     .member = kMember<&TrainConfig::objective>,
+     .stored = Stored::changed,
+     .option = "--objective",
+     .words = objective_words,
+     .group = kRegularise,
+     .help = "what is made small"},
     {.name = "label_smoothing",
      .member = kMember<&TrainConfig::label_smoothing>,
      .range = kZeroToBelowOne,

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "vit/core/parallel.h"
-#include "vit/kernels/softmax_loss.h"
 #include "vit/model/vit.h"
 
 namespace vit {
@@ -28,6 +27,7 @@ TrainStep::Impl::Impl(const ModelConfig& config, int64_t max_batch, const StepOp
       options(step_options),
       gates(network.sections()) {
   if (config.classes < 1) fail(ErrorKind::usage, "[train] needs a model with classes, ", config.name, " has none");
+  if (options.objective == nullptr) options.objective = make_objective({.label_smoothing = 0});
   if (max_batch < 1) fail(ErrorKind::usage, "[train] batch needs at least 1, has ", max_batch);
   // At least eight shards a batch, so that a small batch still feeds several threads.
   constexpr int64_t kShards = 8;
@@ -61,15 +61,16 @@ StepResult TrainStep::Impl::run_shard(const Batch& batch, int64_t index, float s
                                         {shard.images * config.patches(), config.patch_dim()});
   network.forward_train(patches, shard, w);
   const TensorView<float> logits = w.logits.slice(0, shard.images);
-  cross_entropy(logits, batch.labels + begin, options.label_smoothing, scale, w.losses.data(),
-                w.dlogits.slice(0, shard.images));
+  const Targets targets = batch.targets.from(begin);
+  options.objective->run(logits, targets, scale, w.losses.data(), w.dlogits.slice(0, shard.images));
   network.backward(patches, shard, w, gradients);
 
   StepResult result;
   for (int64_t b = 0; b < shard.images; ++b) {
     result.loss_sum += static_cast<double>(w.losses(b));
+    if (targets.labels == nullptr) continue;
     const float* row = logits[b].data();
-    result.correct += std::max_element(row, row + config.classes) - row == batch.labels[begin + b];
+    result.correct += std::max_element(row, row + config.classes) - row == targets.labels[b];
   }
   return result;
 }

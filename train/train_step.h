@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "train/objective.h"
 #include "vit/core/tensor_view.h"
 #include "vit/layers/parameter.h"
 #include "vit/layers/recompute.h"
@@ -16,7 +17,7 @@ namespace vit {
 struct StepOptions {
   DType dtype = DType::f32;  // of the products: fp32 or bf16
   Recompute recompute = Recompute::none;
-  float label_smoothing = 0;
+  std::shared_ptr<const Objective> objective = nullptr;  // null = cross-entropy without smoothing
   float dropout = 0;
   float attention_dropout = 0;
   float drop_path = 0;
@@ -26,7 +27,7 @@ struct StepOptions {
 
 struct StepResult {
   double loss_sum = 0;  // over the images
-  int64_t correct = 0;  // top-1
+  int64_t correct = 0;  // top-1, of the (first) label
 };
 
 class TrainStep {
@@ -38,11 +39,11 @@ class TrainStep {
   /// Copies the weights into the layouts that products run on; call it after each change of the weights.
   void pack(const ParameterBlock& weights);
 
-  /// gradients += scale * d(sum of losses)/d(weights). patches [B, patches, 3*P*P], labels [B]; `valid_tokens` [B]
-  /// or null. `step` keys the dropout masks; image b of the batch has mask key (step, first_image + b).
+  /// gradients += scale * d(sum of losses)/d(weights). patches [B, patches, 3*P*P], targets of B images; `valid_tokens`
+  /// [B] or null. `step` keys the dropout masks; image b of the batch has mask key (step, first_image + b).
   struct Batch {
     TensorView<const float> patches;
-    const int32_t* labels = nullptr;
+    Targets targets = {};
     const int32_t* valid_tokens = nullptr;
     int64_t step = 0;
     int64_t first_image = 0;

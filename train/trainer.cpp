@@ -39,7 +39,7 @@ StepOptions step_options(const TrainConfig& c) {
   StepOptions options;
   options.dtype = c.dtype;
   options.recompute = c.recompute;
-  options.label_smoothing = c.label_smoothing;
+  options.objective = make_objective(c);
   options.dropout = c.dropout;
   options.attention_dropout = c.attention_dropout;
   options.drop_path = c.drop_path;
@@ -236,7 +236,7 @@ void Run::take_step(Loader& loader) {
     const TensorView<const float> patches(batch->patches.data(),
                                           {batch->size, pipeline_.patches(), pipeline_.patch_dim()});
     const TrainStep::Batch inputs{.patches = patches,
-                                  .labels = batch->labels.data(),
+                                  .targets = {.labels = batch->labels.data()},
                                   .valid_tokens = nullptr,
                                   .step = c.step,
                                   .first_image = images};

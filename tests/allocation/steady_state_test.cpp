@@ -158,7 +158,7 @@ TEST_P(SteadyState, TrainingStep) {
   const std::vector<int32_t> labels(kImages);
   TrainStep::Batch batch;
   batch.patches = input(kImages);
-  batch.labels = labels.data();
+  batch.targets.labels = labels.data();
   const auto once = [&] {
     step.pack(weights);
     step.run(batch, 1, gradients);

@@ -114,7 +114,7 @@ class Golden : public testing::TestWithParam<const char*> {
     const int64_t batch = case_["batch"], steps = case_["steps"];
     StepOptions options;
     options.dtype = dtype;
-    options.label_smoothing = case_["smoothing"];
+    options.objective = make_objective({.label_smoothing = case_["smoothing"]});
     TrainStep train(model_.config, batch, options);
     const Optimizer optimizer(model_.layout, {.weight_decay = case_["weight_decay"],
                                               .beta1 = case_["betas"][0],
@@ -132,7 +132,7 @@ class Golden : public testing::TestWithParam<const char*> {
       train.pack(model_.weights);
       TrainStep::Batch b;
       b.patches = TensorView<const float>(rows.data(), {batch, model_.config.patches(), model_.config.patch_dim()});
-      b.labels = labels.data() + s * batch;
+      b.targets.labels = labels.data() + s * batch;
       b.step = s;
       const StepResult result = train.run(b, 1 / static_cast<float>(batch), gradients);
       losses.push_back(static_cast<float>(result.loss_sum / static_cast<double>(batch)));

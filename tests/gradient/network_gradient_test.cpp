@@ -48,7 +48,7 @@ struct Problem {
   TrainStep::Batch batch() const {
     TrainStep::Batch b;
     b.patches = TensorView<const float>(patches.data(), {kImages, model.config.patches(), model.config.patch_dim()});
-    b.labels = labels.data();
+    b.targets.labels = labels.data();
     b.valid_tokens = valid.data();
     b.step = 17;
     return b;
@@ -63,7 +63,7 @@ struct Problem {
 StepOptions all_regularization(DType dtype) {
   StepOptions o;
   o.dtype = dtype;
-  o.label_smoothing = 0.1f;
+  o.objective = make_objective({.label_smoothing = 0.1f});
   o.dropout = 0.2f;
   o.attention_dropout = 0.3f;
   o.drop_path = 0.3f;

@@ -29,7 +29,7 @@ TEST(TrainStep, ErrorOfAShardIsTheReasonWithAnyNumberOfThreads) {
       ParameterBlock gradients(model.weights.size());
       TrainStep::Batch batch;
       batch.patches = TensorView<const float>(patches.data(), {kImages, config.patches(), config.patch_dim()});
-      batch.labels = labels.data();
+      batch.targets.labels = labels.data();
       const std::string error = test::error_of(ErrorKind::internal, [&] { step.run(batch, 1.0f, gradients); });
       ASSERT_NE(error.find("label of row 1: needs 0 to 2, has 77"), std::string::npos)
           << error << threads << " threads";
