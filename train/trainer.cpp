@@ -63,7 +63,9 @@ class Run {
   TrainSummary execute();
 
  private:
-  bool stop_asked() const { return options_.stop != nullptr && options_.stop->load(); }
+  bool stop_asked() { return comm_.any(options_.stop != nullptr && options_.stop->load()); }
+  bool writes_files() const { return comm_.rank() == 0; }
+  void share_state();
   void check_same_classes(const Dataset& data, const std::string& where) const;
   bool out_of_patience() const;
   bool train_epoch();
@@ -83,6 +85,7 @@ class Run {
   const TrainConfig& config_;
   const RunFolder& folder_;
   const TrainOptions& options_;
+  Comm& comm_;
   std::shared_ptr<const Split> train_;
   std::shared_ptr<const Split> val_;  // null = there is none
   Pipeline pipeline_;
@@ -102,6 +105,7 @@ Run::Run(const TrainConfig& config, const Dataset& data, const RunFolder& folder
     : config_(config),
       folder_(folder),
       options_(options),
+      comm_(options.comm != nullptr ? *options.comm : comm_self()),
       train_(data.split("train")),
       val_(data.split("val")),
       pipeline_(training_pipeline(data, config)),
@@ -123,6 +127,7 @@ void Run::begin(const Dataset& data, const Model* init) {
                            {"source", printable(options_.source)},
                            {"vit_version", options_.version}};
   record(nullptr);
+  if (!writes_files()) return;
   write_file_atomically(folder_.config(), json_text(to_json(config_), 2) + "\n");
   save_checkpoint(folder_.last(), state_);  // a run that is killed in its first epoch can be resumed too
 }
@@ -162,11 +167,20 @@ void Run::resume(const Dataset& data) {
     fail(ErrorKind::data, "[train] /checkpoint/counters: images, images_seen: need at most ", train_->size(), ", have ",
          c.images, " and ", c.images_seen, " (", where, ")");
   optimizer_ = std::make_unique<Optimizer>(state_.model.layout, config_);
+  if (!writes_files()) return;
   write_history(folder_.path, state_.counters.history);
   write_file_atomically(folder_.config(), json_text(to_json(config_), 2) + "\n");
 }
 
+/// All ranks begin with what rank 0 holds.
+void Run::share_state() {
+  comm_.broadcast(state_.model.weights.span());
+  comm_.broadcast(state_.raw.span());
+  for (OptimizerState::Block& block : state_.optimizer.blocks) comm_.broadcast(block.values.span());
+}
+
 TrainSummary Run::execute() {
+  share_state();
   gradients_ = ParameterBlock(state_.model.layout.block_size());
   step_.pack(state_.trained());
   while (state_.counters.epoch < config_.epochs && !out_of_patience()) {
@@ -243,7 +257,11 @@ void Run::take_step(Loader& loader) {
     loss += step_.run(inputs, scale, gradients_).loss_sum;
     images += batch->size;
   }
-  if (images > 0) update(schedule_.rate(c.step), loss, images, expected);
+  comm_.sum(gradients_.span());
+  double totals[] = {loss, static_cast<double>(images)};
+  comm_.sum(totals);
+  images = static_cast<int64_t>(totals[1]);
+  if (images > 0) update(schedule_.rate(c.step), totals[0], images, expected);
   ++c.step;
 }
 
@@ -318,7 +336,7 @@ bool Run::finish_epoch() {
   if (val_ != nullptr) {
     const Stopwatch watch;
     const auto result = run_validation(state_.model, val_, pipeline_, config_.batch, options_.stop);
-    if (!result) return false;
+    if (comm_.any(!result)) return false;
     note_unreadable("val", result->unreadable);
     if (std::isfinite(result->loss)) row.val_loss = result->loss;
     row.val_top1 = result->top1;
@@ -331,10 +349,12 @@ bool Run::finish_epoch() {
   if (!better && val_ != nullptr) ++state_.counters.epochs_without_better;
 
   record(&row);
-  if (better) save_model(folder_.best(), state_.model);
-  save_checkpoint(folder_.last(), state_);
-  write_history(folder_.path, state_.counters.history);
-  write_curves(folder_.curves(), state_.counters.history);
+  if (writes_files()) {
+    if (better) save_model(folder_.best(), state_.model);
+    save_checkpoint(folder_.last(), state_);
+    write_history(folder_.path, state_.counters.history);
+    write_curves(folder_.curves(), state_.counters.history);
+  }
   if (options_.on_epoch) options_.on_epoch(row);
   return true;
 }
@@ -377,7 +397,7 @@ void Run::record(const HistoryRow* row) {
 
 void Run::save_within_epoch() {
   record(nullptr);
-  save_checkpoint(folder_.last(), state_);
+  if (writes_files()) save_checkpoint(folder_.last(), state_);
 }
 
 }  // namespace
@@ -385,6 +405,9 @@ void Run::save_within_epoch() {
 TrainSummary train(const TrainConfig& config, const Dataset& data, const std::filesystem::path& run,
                    const TrainOptions& options) {
   validate(fit_defaults(config));
+  if (options.comm != nullptr && options.comm->ranks() != 1)
+    fail(ErrorKind::usage, "[train] trains on one rank, has ", options.comm->ranks(),
+         ": batches are not divided between ranks yet");
   const RunFolder folder{run};
   if (options.resume)
     need_checkpoint(folder);

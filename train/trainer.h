@@ -11,6 +11,7 @@
 
 #include "datasets/dataset.h"
 #include "datasets/loader.h"
+#include "train/comm.h"
 #include "train/config.h"
 #include "train/history.h"
 
@@ -38,6 +39,7 @@ struct TrainOptions {
   std::function<void(const StepProgress&)> on_step;
   std::function<void(const HistoryRow&)> on_epoch;
   const std::atomic<bool>* stop = nullptr;  // once true: save RUN/last.h5 after the step and return
+  Comm* comm = nullptr;                     // the ranks of the run; null = this is the only one
 };
 
 struct TrainSummary {
