@@ -153,7 +153,7 @@ struct Loader::Impl {
     return !stop.stop_requested();
   }
 
-  const Batch* next() {
+  Batch* next() {
     std::unique_lock lock(mutex);
     if (taken == total) return nullptr;
     changed.wait(lock, [&] { return made > taken || failure; });
@@ -187,6 +187,6 @@ Loader::~Loader() = default;
 
 int64_t Loader::batches() const { return impl_->total; }
 
-const Batch* Loader::next() { return impl_->next(); }
+Batch* Loader::next() { return impl_->next(); }
 
 }  // namespace vit

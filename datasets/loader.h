@@ -48,9 +48,9 @@ class Loader {
 
   /// Of the whole pass, those before first_batch too.
   int64_t batches() const;
-  /// The next batch, or null after the last. The batch is valid until the next call; its memory is reused. It may be
-  /// of size 0, when none of its pictures can be read. Rethrows what went wrong beside the model.
-  const Batch* next();
+  /// The next batch, or null after the last. It belongs to the caller until the next call; its memory is reused. It may
+  /// be of size 0, when none of its pictures can be read. Rethrows what went wrong beside the model.
+  Batch* next();
 
  private:
   struct Impl;

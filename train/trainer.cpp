@@ -10,6 +10,7 @@
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/ema.h"
+#include "train/mixes/batch_mix.h"
 #include "train/prepare.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
@@ -92,6 +93,7 @@ class Run {
   int64_t batches_;  // an epoch
   int64_t steps_;    // an epoch
   Schedule schedule_;
+  BatchMix mix_;
   TrainStep step_;
   TrainState state_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -112,6 +114,7 @@ Run::Run(const TrainConfig& config, const Dataset& data, const RunFolder& folder
       batches_(ceil_div(train_->size(), config.batch)),
       steps_(ceil_div(batches_, config.accumulate)),
       schedule_(config, steps_),
+      mix_(config),
       step_(config.model, std::min(config.batch, train_->size()), step_options(config)) {
   if (val_ != nullptr && val_->size() == 0) val_ = nullptr;
 }
@@ -242,18 +245,16 @@ void Run::take_step(Loader& loader) {
   double loss = 0;
   int64_t images = 0;
   for (int64_t k = 0; k < config_.accumulate && c.batches < batches_; ++k, ++c.batches) {
-    const Batch* batch = loader.next();
+    Batch* batch = loader.next();
     if (batch == nullptr)
       fail(ErrorKind::internal, "[train] the loader ended after ", c.batches, " of ", batches_, " batches");
     note_unreadable("train", batch->unreadable);
     if (batch->size == 0) continue;
+    const Targets targets = mix_.apply(*batch, pipeline_.patches() * pipeline_.patch_dim(), c.epoch, c.batches);
     const TensorView<const float> patches(batch->patches.data(),
                                           {batch->size, pipeline_.patches(), pipeline_.patch_dim()});
-    const TrainStep::Batch inputs{.patches = patches,
-                                  .targets = {.labels = batch->labels.data()},
-                                  .valid_tokens = nullptr,
-                                  .step = c.step,
-                                  .first_image = images};
+    const TrainStep::Batch inputs{
+        .patches = patches, .targets = targets, .valid_tokens = nullptr, .step = c.step, .first_image = images};
     loss += step_.run(inputs, scale, gradients_).loss_sum;
     images += batch->size;
   }

@@ -1,0 +1,44 @@
+#include "train/mixes/batch_mix.h"
+
+#include <initializer_list>
+
+namespace vit {
+
+namespace {
+
+constexpr std::initializer_list<BatchMixEntry> kMixes = {
+    // name, whether the config asks for it, what it does
+};
+
+/// FNV-1a, 32 bits.
+uint64_t key_of(std::string_view name) {
+  uint32_t hash = 2166136261u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return hash;
+}
+
+}  // namespace
+
+BatchMix::BatchMix(const TrainConfig& config) : config_(config) {
+  for (const BatchMixEntry& mix : kMixes)
+    if (mix.active(config_)) active_.push_back(&mix);
+}
+
+Targets BatchMix::apply(Batch& batch, int64_t row, int64_t epoch, int64_t number) {
+  Targets targets{.labels = batch.labels.data()};
+  if (active_.empty()) return targets;
+  const auto images = static_cast<std::size_t>(batch.size);
+  second_.assign(batch.labels.begin(), batch.labels.end());
+  share_.assign(images, 1.0f);
+  MixBatch mixed{{batch.patches.data(), {batch.size, row}}, batch.labels.data(), second_, share_};
+  for (const BatchMixEntry* mix : active_) {
+    RandomStream random(config_.seed, RandomPurpose::mix, static_cast<uint64_t>(epoch),
+                        (key_of(mix->name) << 32) | static_cast<uint64_t>(number));
+    mix->apply(config_, random, mixed);
+  }
+  targets.second = second_.data();
+  targets.share = share_.data();
+  return targets;
+}
+
+}  // namespace vit
