@@ -50,6 +50,8 @@ struct TrainConfig {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float adam_eps = 1e-8f;
+  float momentum = 0.9f;                    // of SGD
+  bool nesterov = false;                    // form of that momentum
   float clip_norm = 1.0f;                   // 0 = no clipping
   std::string objective = "cross_entropy";  // of the table in train/objective.cpp
   float label_smoothing = 0.1f;

@@ -5,11 +5,13 @@
 namespace vit {
 
 std::unique_ptr<UpdateRule> make_adamw(const TrainConfig& config);
+std::unique_ptr<UpdateRule> make_sgd(const TrainConfig& config);
 
 namespace {
 
 constexpr UpdateRuleEntry kRules[] = {
     {"adamw", make_adamw, {"beta1", "beta2", "adam_eps"}},
+    {"sgd", make_sgd, {"momentum", "nesterov"}},
 };
 
 }  // namespace
