@@ -55,6 +55,7 @@ struct TrainConfig {
   float clip_norm = 1.0f;                   // 0 = no clipping
   std::string objective = "cross_entropy";  // of the table in train/objective.cpp
   float label_smoothing = 0.1f;
+  float mixup = 0;    // alpha of Beta(alpha, alpha); 0 = images are not mixed
   float dropout = 0;  // after the position embedding, proj, fc1 and fc2, as timm's proj_drop
   float attention_dropout = 0;
   float drop_path = 0;  // of the last block, growing linearly from 0

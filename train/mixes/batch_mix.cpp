@@ -4,10 +4,14 @@
 
 namespace vit {
 
+bool mixup_is_active(const TrainConfig& config);
+void mixup(const TrainConfig& config, RandomStream& random, MixBatch& batch);
+
 namespace {
 
 constexpr std::initializer_list<BatchMixEntry> kMixes = {
     // name, whether the config asks for it, what it does
+    {"mixup", mixup_is_active, mixup},
 };
 
 /// FNV-1a, 32 bits.
