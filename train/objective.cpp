@@ -5,11 +5,13 @@
 namespace vit {
 
 std::shared_ptr<const Objective> make_cross_entropy(const TrainConfig& config);
+std::shared_ptr<const Objective> make_binary_cross_entropy(const TrainConfig& config);
 
 namespace {
 
 constexpr ObjectiveEntry kObjectives[] = {
     {"cross_entropy", make_cross_entropy},
+    {"binary_cross_entropy", make_binary_cross_entropy},
 };
 
 }  // namespace
