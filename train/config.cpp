@@ -26,8 +26,8 @@ void check_magnitudes(const JsonFields& fields) {
       fail(ErrorKind::usage, "[train_config] ", field.name, ": needs ", needs, ", has ", json_text(value));
     };
     if (like.is_number_unsigned()) {
-      if (value.is_number_integer() && value < 0) reject("at least 0");
-    } else if (value.is_number_unsigned() && value > kMostCount) {
+      if (value.is_number_integer() && !value.is_number_unsigned() && value.get<int64_t>() < 0) reject("at least 0");
+    } else if (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{kMostCount}) {
       reject(concat("at most ", kMostCount));
     }
   }

@@ -30,14 +30,14 @@ struct StepProgress {
 };
 
 struct TrainOptions {
-  bool resume = false;               // go on from RUN/last.h5
-  bool force = false;                // start anew where there is a run already
-  std::filesystem::path init_model;  // start from these weights; empty = freshly drawn
-  std::string source;                // where the data came from, for the record in the model
-  std::string version;               // of the program, for the same
+  bool resume = false;                    // go on from RUN/last.h5
+  bool force = false;                     // start anew where there is a run already
+  std::filesystem::path init_model = {};  // start from these weights; empty = freshly drawn
+  std::string source = {};                // where the data came from, for the record in the model
+  std::string version = {};               // of the program, for the same
 
-  std::function<void(const StepProgress&)> on_step;
-  std::function<void(const HistoryRow&)> on_epoch;
+  std::function<void(const StepProgress&)> on_step = {};
+  std::function<void(const HistoryRow&)> on_epoch = {};
   const std::atomic<bool>* stop = nullptr;  // once true: save RUN/last.h5 after the step and return
   Comm* comm = nullptr;                     // the ranks of the run; null = this is the only one
 };

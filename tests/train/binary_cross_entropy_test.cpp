@@ -20,9 +20,11 @@ TEST(BinaryCrossEntropy, FollowsTorch) {
       0.1280441252214495,    0.05473535534249878,   0.007699269494470556, 0.2330034475094771,  0.1702646446575012,
       -0.029735355342498798, -0.0006435317056083054};
   std::vector<float> loss(3), dlogits(12);
-  make_objective({.objective = "binary_cross_entropy", .label_smoothing = 0.2f})
-      ->run({logits, {3, 4}}, {.labels = first, .second = second, .share = share}, 2, loss.data(),
-            {dlogits.data(), {3, 4}});
+  TrainConfig config;
+  config.objective = "binary_cross_entropy";
+  config.label_smoothing = 0.2f;
+  make_objective(config)->run({logits, {3, 4}}, {.labels = first, .second = second, .share = share}, 2, loss.data(),
+                              {dlogits.data(), {3, 4}});
   for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(static_cast<double>(loss[i]), losses[i], 1e-6) << i;
   for (std::size_t i = 0; i < 12; ++i) EXPECT_NEAR(static_cast<double>(dlogits[i]), 2 * gradients[i], 1e-6) << i;
 }

@@ -86,7 +86,7 @@ TEST_P(EachObjective, TargetsThatAreNoneAreErrors) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, EachObjective, testing::ValuesIn(objective_words()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& p) { return p.param; });
 
 TEST(Objective, UnknownWordListsTheKnown) {
   try {

@@ -1,7 +1,5 @@
 #include "train/mixes/batch_mix.h"
 
-#include <initializer_list>
-
 namespace vit {
 
 bool mixup_is_active(const TrainConfig& config);
@@ -9,7 +7,7 @@ void mixup(const TrainConfig& config, RandomStream& random, MixBatch& batch);
 
 namespace {
 
-constexpr std::initializer_list<BatchMixEntry> kMixes = {
+constexpr BatchMixEntry kMixes[] = {
     // name, whether the config asks for it, what it does
     {"mixup", mixup_is_active, mixup},
 };
