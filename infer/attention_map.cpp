@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "vit/core/error.h"
+#include "vit/model/parts.h"
 
 namespace vit {
 namespace {
@@ -25,23 +26,22 @@ Row through_layer(const Row& row, TensorView<const float> attention, int64_t lay
   return read;
 }
 
-/// Where the pooled features come from: the class token, or all patches alike.
-Row pooling_row(const ModelConfig& config) {
-  Row row(static_cast<std::size_t>(config.tokens()), 0.0);
-  const bool token_alone = config.pooling == Pooling::class_token;
-  const std::size_t first = !token_alone && config.class_token ? 1 : 0, end = token_alone ? 1 : row.size();
-  for (std::size_t t = first; t < end; ++t) row[t] = token_alone ? 1 : 1 / static_cast<double>(config.patches());
+/// How much of the pooled features comes from each token.
+Row pooling_row(const ModelConfig& config, const Tokens& tokens) {
+  Row row(static_cast<std::size_t>(tokens.count()), 0.0);
+  readouts().at(config.pooling).shares(tokens, row.data());
   return row;
 }
 
 }  // namespace
 
 AttentionMap attention_map(TensorView<const float> attention, const ModelConfig& config, AttentionMethod method) {
-  const int64_t tokens = config.tokens();
+  const Tokens places = config.tokens();
+  const int64_t tokens = places.count();
   if (attention.rank() != 2 || attention.rows() != config.depth * config.heads || attention.cols() != tokens * tokens)
     fail(ErrorKind::usage, "[explain] attention: needs [", config.depth * config.heads, ", ", tokens * tokens,
          "] (L*H, N*N), has another shape");
-  Row row = pooling_row(config);
+  Row row = pooling_row(config, places);
   if (method == AttentionMethod::last_layer) {
     row = through_layer(row, attention, config.depth - 1, config.heads);
   } else {
@@ -51,10 +51,10 @@ AttentionMap attention_map(TensorView<const float> attention, const ModelConfig&
       for (std::size_t t = 0; t < row.size(); ++t) row[t] = 0.5 * row[t] + 0.5 * read[t];
     }
   }
-  const std::size_t first = config.class_token ? 1 : 0;
+  const auto first = static_cast<std::size_t>(places.prefix);
   const double sum = std::accumulate(row.begin() + static_cast<std::ptrdiff_t>(first), row.end(), 0.0);
   AttentionMap map;
-  map.grid = config.grid();
+  map.grid = places.rows;
   for (std::size_t t = first; t < row.size(); ++t) map.shares.push_back(static_cast<float>(sum > 0 ? row[t] / sum : 0));
   return map;
 }

@@ -24,7 +24,7 @@ void check_parts(const Model& model, const PreprocessConfig& preprocess, const s
 Pipeline make_pipeline(const Model& model, const std::string& where) {
   const PreprocessConfig preprocess = preprocess_config_from_json(model.preprocess, where);
   check_parts(model, preprocess, where);
-  return Pipeline(preprocess, model.config.patch_size);
+  return Pipeline(preprocess, model.config.input_patch());
 }
 
 /// All but the weights copied; those are read where they lie.

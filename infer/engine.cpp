@@ -33,6 +33,7 @@ struct Engine::Impl {
   bool as_team(int64_t images) const;
   void run_team(TensorView<const float> patches, const EngineOutputs& outputs);
   void run_shards(TensorView<const float> patches, const EngineOutputs& outputs);
+  void copy_features(const State& readout, int64_t images, const EngineOutputs& outputs, int64_t begin) const;
   void run_shard(TensorView<const float> patches, const EngineOutputs& outputs, int64_t begin, int64_t images,
                  const InferenceWorkspace& workspace) const;
 
@@ -61,11 +62,17 @@ void Engine::Impl::run_shard(TensorView<const float> patches, const EngineOutput
   const ModelConfig& config = network.config();
   Shard shard;
   shard.images = images;
-  shard.tokens = config.tokens();
+  shard.tokens = network.tokens();
   const TensorView<const float> rows(patches[begin].data(), {images * config.patches(), config.patch_dim()});
   const auto part = [&](TensorView<float> out) { return out ? out.slice(begin, images) : out; };
   network.forward(rows, shard, w, part(outputs.logits), part(outputs.attention));
-  if (outputs.embeddings) std::copy_n(w.head.features.data(), images * config.width, outputs.embeddings[begin].data());
+  if (outputs.embeddings) copy_features(w.readout, images, outputs, begin);
+}
+
+void Engine::Impl::copy_features(const State& readout, int64_t images, const EngineOutputs& outputs,
+                                 int64_t begin) const {
+  const TensorView<float> features = network.readout().features(readout);
+  std::copy_n(features.data(), images * features.cols(), outputs.embeddings[begin].data());
 }
 
 void Engine::Impl::run_shards(TensorView<const float> patches, const EngineOutputs& outputs) {
@@ -89,22 +96,22 @@ void Engine::Impl::run_shards(TensorView<const float> patches, const EngineOutpu
 }
 
 void Engine::Impl::run_team(TensorView<const float> patches, const EngineOutputs& outputs) {
-  const ModelConfig& config = network.config();
-  const int parts = static_cast<int>(std::min<int64_t>(thread_count(), config.tokens()));
-  if (!team || static_cast<int>(team->workspace.parts.size()) != parts)
+  const int parts = static_cast<int>(std::min<int64_t>(thread_count(), network.tokens().count()));
+  if (!team || static_cast<int>(team->workspace.parts.front().size()) != parts)
     team = std::make_unique<Planned<TeamWorkspace>>([&](Arena& arena) { return network.plan_team(arena, parts); });
   const TeamWorkspace& w = team->workspace;
   for (int64_t image = 0; image < patches.dim(0); ++image) {
     const TensorView<float> logits = outputs.logits ? outputs.logits.slice(image, 1) : outputs.logits;
     parallel_phases(network.team_phases(), parts,
                     [&](int phase, int part) { network.forward_part(phase, part, patches[image], w, logits); });
-    if (outputs.embeddings) std::copy_n(w.head.features.data(), config.width, outputs.embeddings[image].data());
+    if (outputs.embeddings) copy_features(w.readout, 1, outputs, image);
   }
 }
 
 bool Engine::Impl::as_team(int64_t images) const {
   const int64_t threads = thread_count();
-  if (options.mode == EngineMode::throughput || options.attention_maps || threads == 1) return false;
+  if (options.mode == EngineMode::throughput || options.attention_maps || threads == 1 || !network.for_teams())
+    return false;
   if (options.mode == EngineMode::latency) return true;
   // Throughput leaves threads idle in its last round; a team loses some tenth at its meetings.
   const int64_t rounds = (images + threads - 1) / threads;

@@ -8,7 +8,7 @@ namespace vit {
 Explanation explain(Classifier& classifier, const Image& image, AttentionMethod method) {
   const ModelConfig& config = classifier.model().config;
   const Pipeline& pipeline = classifier.pipeline();
-  const int64_t tokens = config.tokens();
+  const int64_t tokens = config.tokens().count();
   const int64_t maps = config.depth * config.heads;
   AlignedBuffer<float> patches(pipeline.patches() * pipeline.patch_dim());
   AlignedBuffer<float> logits(config.classes);
@@ -17,7 +17,7 @@ Explanation explain(Classifier& classifier, const Image& image, AttentionMethod 
   Explanation result;
   result.view = resize_crop(image, pipeline.config());
   // Not prepare(): a rule that resizes before it crops would do so again.
-  patchify(result.view, pipeline.config(), config.patch_size,
+  patchify(result.view, pipeline.config(), config.input_patch(),
            TensorView<float>(patches.data(), {pipeline.patches(), pipeline.patch_dim()}));
   EngineOutputs outputs;
   if (config.classes > 0) outputs.logits = TensorView<float>(logits.data(), {1, config.classes});

@@ -36,7 +36,7 @@ void print_info(const std::string& path, const Model& model) {
   line("file", printable(path));
   line("model", printable(c.name));
   line("picture",
-       concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens(), " tokens"));
+       concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens().count(), " tokens"));
   line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
   line("parameters", std::to_string(model.layout.parameter_count()));
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));

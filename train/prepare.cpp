@@ -338,7 +338,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
 Pipeline training_pipeline(const Dataset& data, const TrainConfig& resolved) {
   PreprocessConfig config = resolved.preprocess;
   if (data.preprocess().is_object() && data.image_size() == config.size) config.rule = ResizeRule::squash;
-  return Pipeline(config, resolved.model.patch_size);
+  return Pipeline(config, resolved.model.input_patch());
 }
 
 nlohmann::json data_record(const Dataset& data) {
@@ -360,7 +360,7 @@ Model make_initial_model(const TrainConfig& resolved, const Dataset& data, const
   for (const Parameter& p : model.layout.all()) {
     const Parameter* from = init->layout.find(p.name);
     if (from == nullptr) continue;
-    if (p.name.starts_with("head.")) {
+    if (p.role.task) {
       copy_head(*init, *from, rows, p, model);
       continue;
     }

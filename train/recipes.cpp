@@ -46,7 +46,7 @@ TrainConfig cifar10() {
 TrainConfig digits() {
   TrainConfig c;
   use_preset(c, "vit_micro_patch4_20");
-  c.model.pooling = Pooling::mean;
+  c.model.pooling = "avg";
   c.model.class_token = false;
   c.preprocess.size = c.preprocess.resize_size = 20;
   c.preprocess.rule = ResizeRule::squash;

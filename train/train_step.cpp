@@ -50,7 +50,7 @@ StepResult TrainStep::Impl::run_shard(const Batch& batch, int64_t index, float s
   const int64_t begin = index * micro_batch;
   Shard shard;
   shard.images = std::min(micro_batch, batch.patches.dim(0) - begin);
-  shard.tokens = config.tokens();
+  shard.tokens = network.tokens();
   shard.valid_tokens = batch.valid_tokens == nullptr ? nullptr : batch.valid_tokens + begin;
   shard.index = index;
   shard.step = batch.step;

@@ -64,8 +64,8 @@ class Golden : public testing::TestWithParam<const char*> {
     AlignedBuffer<float> out(batch * c.patches() * c.patch_dim());
     int64_t o = 0;
     for (int64_t b = 0; b < batch; ++b)
-      for (int64_t gy = 0; gy < c.grid(); ++gy)
-        for (int64_t gx = 0; gx < c.grid(); ++gx)
+      for (int64_t gy = 0; gy < c.tokens().rows; ++gy)
+        for (int64_t gx = 0; gx < c.tokens().cols; ++gx)
           for (int64_t ch = 0; ch < 3; ++ch)
             for (int64_t y = 0; y < p; ++y)
               for (int64_t x = 0; x < p; ++x)

@@ -54,9 +54,8 @@ TEST_F(Bf16Gradient, Attention) {
   for (const bool class_row : {false, true})
     for (const int32_t* valid : {static_cast<const int32_t*>(nullptr), kSome.data()}) {
       SCOPED_TRACE(testing::Message() << "class_row " << class_row << (valid ? " valid" : ""));
-      expect_near_fp32([&](LayerBench& bench) {
-        return test::attention_pass(bench, {.width = 32, .heads = 2, .class_row = class_row}, valid);
-      });
+      expect_near_fp32(
+          [&](LayerBench& bench) { return test::attention_pass(bench, {.width = 32, .heads = 2}, class_row, valid); });
     }
 }
 
@@ -67,9 +66,8 @@ TEST_F(Bf16Gradient, Block) {
         SCOPED_TRACE(testing::Message() << "class_row " << class_row << " layer_scale " << layer_scale
                                         << (valid ? " valid" : ""));
         expect_near_fp32([&](LayerBench& bench) {
-          return test::block_pass(
-              bench, {.width = 32, .heads = 2, .mlp_width = 70, .layer_scale = layer_scale, .class_row = class_row},
-              valid);
+          return test::block_pass(bench, {.width = 32, .layer_scale = layer_scale, .class_row = class_row},
+                                  test::plain_parts({.width = 32, .heads = 2, .mlp_width = 70}), valid);
         });
       }
 }

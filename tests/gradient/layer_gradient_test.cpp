@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/layer_passes.h"
-#include "vit/layers/head.h"
-#include "vit/layers/patch_embed.h"
+#include "vit/layers/embedding.h"
+#include "vit/layers/patch_tokenizer.h"
+#include "vit/layers/pooled_readout.h"
 
 namespace vit {
 namespace {
@@ -45,7 +46,7 @@ TEST(Gradient, LayerNorm) {
   layer.pack(bench.training());
   Pass pass = test::random_pass(bench, 11, 11);
   AlignedBuffer<float> y(pass.x.size());
-  const LayerNorm::Saved saved = LayerNorm::plan(bench.arena_, kRows);
+  const Norm::Saved saved = layer.plan(bench.arena_, kRows);
   layer.forward_train(view(pass.x, 11), view(y, 11), saved);
   layer.backward(view(pass.dy, 11), view(pass.x, 11), saved, bench.shard_, bench.gradients(), {}, view(pass.dx, 11));
   bench.expect_gradients([](const Weights& w, const Doubles& in) { return test::layernorm(in, w, "norm", 1e-3); },
@@ -58,8 +59,8 @@ TEST(Gradient, Attention) {
       for (const std::vector<int32_t>& valid : {kAll, kSome}) {
         constexpr int64_t kWidth = 12, kHeads = 3;
         LayerBench bench;
-        const Pass pass = test::attention_pass(
-            bench, {.width = kWidth, .heads = kHeads, .qkv_bias = qkv_bias, .class_row = class_row}, pointer(valid));
+        const Pass pass = test::attention_pass(bench, {.width = kWidth, .heads = kHeads, .qkv_bias = qkv_bias},
+                                               class_row, pointer(valid));
         SCOPED_TRACE(testing::Message() << "class_row " << class_row << " bias " << qkv_bias);
         bench.expect_gradients(
             [&](const Weights& w, const Doubles& in) {
@@ -88,14 +89,9 @@ TEST(Gradient, Block) {
       for (const std::vector<int32_t>& valid : {kAll, kSome}) {
         constexpr int64_t kWidth = 8;
         LayerBench bench;
-        const Pass pass = test::block_pass(bench,
-                                           {.width = kWidth,
-                                            .heads = 2,
-                                            .mlp_width = 13,
-                                            .eps = 1e-3f,
-                                            .layer_scale = layer_scale,
-                                            .class_row = class_row},
-                                           pointer(valid));
+        const Pass pass = test::block_pass(
+            bench, {.width = kWidth, .layer_scale = layer_scale, .class_row = class_row},
+            test::plain_parts({.width = kWidth, .heads = 2, .mlp_width = 13, .eps = 1e-3f}), pointer(valid));
         SCOPED_TRACE(testing::Message() << "class_row " << class_row << " layer_scale " << layer_scale);
         bench.expect_gradients(
             [&](const Weights& w, const Doubles& in) {
@@ -107,18 +103,23 @@ TEST(Gradient, Block) {
       }
 }
 
-TEST(Gradient, PatchEmbed) {
+TEST(Gradient, Embedding) {
   for (bool class_token : {true, false}) {
     constexpr int64_t kWidth = 6, kPatches = 4, kPatchDim = 12;
     LayerBench bench;
-    PatchEmbed layer(bench.registry_,
-                     {.grid = 2, .patch_size = 2, .channels = 3, .width = kWidth, .class_token = class_token});
+    const Tokens tokens{.prefix = class_token ? 1 : 0, .rows = 2, .cols = 2};
+    Embedding::Options options{.tokens = tokens, .width = kWidth};
+    if (class_token) options.prefix = {{.name = "cls_token"}};
+    Embedding layer(bench.registry_, options, [](Registry& registry) {
+      return std::make_unique<PatchTokenizer>(
+          registry, PatchTokenizer::Options{.patches = kPatches, .patch_size = 2, .channels = 3, .width = kWidth});
+    });
     bench.ready();
-    bench.shard_.tokens = kPatches + (class_token ? 1 : 0);
+    bench.shard_.tokens = tokens;
     layer.pack(bench.training());
     AlignedBuffer<float> patches = bench.random(LayerBench::kImages * kPatches * kPatchDim);
     AlignedBuffer<float> dy = bench.random(bench.shard_.rows() * kWidth), x(dy.size());
-    const PatchEmbed::Scratch scratch = layer.plan_scratch(bench.arena_, LayerBench::kImages, true);
+    const State scratch = layer.plan_scratch(bench.arena_, LayerBench::kImages, true);
     layer.forward_train(view(patches, kPatchDim), bench.shard_, scratch, view(x, kWidth));
     layer.backward(view(dy, kWidth), view(patches, kPatchDim), bench.shard_, bench.gradients(), scratch);
     bench.expect_gradients(
@@ -127,24 +128,26 @@ TEST(Gradient, PatchEmbed) {
   }
 }
 
-TEST(Gradient, Head) {
+TEST(Gradient, PooledReadout) {
+  const MakeNorm layer_norm = [](Registry& registry, const std::string& name, int64_t width) {
+    return std::make_unique<LayerNorm>(registry, name, width, 1e-6f);
+  };
   for (Pooling pooling : {Pooling::class_token, Pooling::mean})
     for (const std::vector<int32_t>& valid : {std::vector<int32_t>{}, std::vector<int32_t>{5, 3}}) {
       constexpr int64_t kWidth = 7, kClasses = 4;
       const bool mean = pooling == Pooling::mean;
       LayerBench bench;
-      Head layer(bench.registry_, {.width = kWidth, .classes = kClasses, .eps = 1e-6f, .pooling = pooling});
+      PooledReadout layer(bench.registry_, {.width = kWidth, .classes = kClasses, .pooling = pooling}, layer_norm);
       bench.ready();
       bench.shard_.valid_tokens = pointer(valid);
       layer.pack(bench.training());
       // With the class token the head is handed its rows only.
       const int64_t rows = mean ? kRows : LayerBench::kImages;
       AlignedBuffer<float> x = bench.random(rows * kWidth), logits(LayerBench::kImages * kClasses);
-      AlignedBuffer<float> dy = bench.random(logits.size()), dfeatures(LayerBench::kImages * kWidth), dx(x.size());
-      const Head::Saved saved = layer.plan(bench.arena_, LayerBench::kImages);
-      layer.forward(view(x, kWidth), bench.shard_, saved, view(logits, kClasses));
-      layer.backward(view(dy, kClasses), saved, bench.shard_, bench.gradients(), view(dfeatures, kWidth),
-                     view(dx, kWidth));
+      AlignedBuffer<float> dy = bench.random(logits.size()), dx(x.size());
+      const State state = layer.plan(bench.arena_, bench.shard_, true);
+      layer.forward(view(x, kWidth), bench.shard_, state, view(logits, kClasses));
+      layer.backward(view(dy, kClasses), view(x, kWidth), state, bench.shard_, bench.gradients(), view(dx, kWidth));
       bench.expect_gradients(
           [&](const Weights& w, const Doubles& in) { return test::head(in, w, mean ? kTokens : 1, mean, true, valid); },
           double_matrix(x.span(), kWidth), dy.span(), dx.span());

@@ -68,7 +68,7 @@ TEST(AttentionMap, HeadsAreAveraged) {
 
 TEST(AttentionMap, MeanPoolingAveragesThePatchQueries) {
   ModelConfig config = two_layers(1);
-  config.pooling = Pooling::mean;
+  config.pooling = "avg";
   const AttentionMap map = map_of(joined({kSecond, kFirst}), config, AttentionMethod::last_layer);
   // Column sums of rows a..d of kFirst: a .7, b 1.7, c .2, d .2 (the class column is left out).
   const std::vector<float> want{0.7f / 2.8f, 1.7f / 2.8f, 0.2f / 2.8f, 0.2f / 2.8f};

@@ -27,7 +27,7 @@ using test::kFp32;
 
 /// 145 tokens: blocks cut their rows into several chunks. Layer scale, so that packing in inference is not the plain
 /// one; weights large enough for answers that differ.
-Model random_model(Pooling pooling, int64_t image_size = 48) {
+Model random_model(const std::string& pooling, int64_t image_size = 48) {
   ModelConfig c;
   c.name = "small";
   c.image_size = image_size;
@@ -44,8 +44,8 @@ Model random_model(Pooling pooling, int64_t image_size = 48) {
   for (const Parameter& p : model.layout.all())
     for (int64_t i = 0; i < p.count; ++i) {
       float& w = at(model.weights, p)[i];
-      w = p.decay ? random.normal() / std::sqrt(static_cast<float>(p.count / p.shape[0]))
-                  : w + random.uniform(-0.3f, 0.3f);
+      w = p.role.decay ? random.normal() / std::sqrt(static_cast<float>(p.count / p.shape[0]))
+                       : w + random.uniform(-0.3f, 0.3f);
     }
   return model;
 }
@@ -83,14 +83,14 @@ void expect_same(const Answers& got, const Answers& want) {
   expect_close(got.embeddings, want.embeddings, kExact);
 }
 
-class EngineBits : public testing::TestWithParam<std::tuple<Pooling, DType>> {
+class EngineBits : public testing::TestWithParam<std::tuple<const char*, DType>> {
  protected:
   void SetUp() override {
     if (product_isa() < Isa::avx512)
       GTEST_SKIP() << "rows of a product have their own bits with AVX-512 only: see EngineThreads";
     if (runnable_dtype(dtype) != dtype) GTEST_SKIP() << "this processor has no " << dtype_name(dtype) << " products";
   }
-  const Pooling pooling = std::get<0>(GetParam());
+  const std::string pooling = std::get<0>(GetParam());
   const DType dtype = std::get<1>(GetParam());
 };
 
@@ -130,17 +130,16 @@ TEST_P(EngineBits, DoNotDependOnTheMicroBatchAndEarlierRuns) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EngineBits,
-                         testing::Combine(testing::Values(Pooling::class_token, Pooling::mean),
-                                          testing::Values(DType::f32, DType::bf16)),
+                         testing::Combine(testing::Values("token", "avg"), testing::Values(DType::f32, DType::bf16)),
                          [](const auto& p) {
-                           return std::string(std::get<0>(p.param) == Pooling::mean ? "mean_" : "token_") +
+                           return std::string(std::get<0>(p.param) == std::string("avg") ? "mean_" : "token_") +
                                   std::string(dtype_name(std::get<1>(p.param)));
                          });
 
 // Whatever the instruction set; a mode in which rows have bits of their own is not needed.
-class EngineThreads : public testing::TestWithParam<Pooling> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, EngineThreads, testing::Values(Pooling::class_token, Pooling::mean),
-                         [](const auto& p) { return p.param == Pooling::mean ? "mean" : "token"; });
+class EngineThreads : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, EngineThreads, testing::Values("token", "avg"),
+                         [](const auto& p) { return p.param == std::string("avg") ? "mean" : "token"; });
 
 TEST_P(EngineThreads, BatchesHaveTheSameBitsForAnyNumber) {
   const Model model = random_model(GetParam(), 24);
@@ -167,9 +166,9 @@ TEST(EngineThreadsIsa, BatchesHaveTheSameBitsWithLessThanAvx512) {
   EXPECT_EQ(test::run_again("avx2", "*EngineThreads.*"), 0);
 }
 
-class EnginePooling : public testing::TestWithParam<Pooling> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, EnginePooling, testing::Values(Pooling::class_token, Pooling::mean),
-                         [](const auto& p) { return p.param == Pooling::mean ? "mean" : "token"; });
+class EnginePooling : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, EnginePooling, testing::Values("token", "avg"),
+                         [](const auto& p) { return p.param == std::string("avg") ? "mean" : "token"; });
 
 // With maps the last block computes all tokens, else the class token's row alone.
 TEST_P(EnginePooling, MapsDoNotChangeTheLogits) {
@@ -206,7 +205,7 @@ TEST_P(EnginePooling, TakesItsWeightsFromAFile) {
 
 TEST(Engine, FileWithAValueThatIsNotFiniteIsAnError) {
   const test::TempDir dir;
-  Model model = random_model(Pooling::class_token, 8);
+  Model model = random_model("token", 8);
   at(model.weights, *model.layout.find("blocks.2.mlp.fc2.bias"))[3] = HUGE_VALF;
   save_model(dir.path() / "m.h5", model);
   const OpenModel open = open_model(dir.path() / "m.h5");
@@ -215,9 +214,9 @@ TEST(Engine, FileWithAValueThatIsNotFiniteIsAnError) {
 }
 
 TEST(Engine, AttentionIsToBeAskedForAtTheStart) {
-  const Model model = random_model(Pooling::class_token, 8);
+  const Model model = random_model("token", 8);
   const ModelConfig& c = model.config;
-  const int64_t maps = c.depth * c.heads, entries = c.tokens() * c.tokens();
+  const int64_t maps = c.depth * c.heads, entries = c.tokens().count() * c.tokens().count();
   std::vector<float> patches(static_cast<std::size_t>(c.patches() * c.patch_dim()), 0.5f);
   std::vector<float> attention(static_cast<std::size_t>(maps * entries));
   const TensorView<const float> input(patches.data(), {1, c.patches(), c.patch_dim()});
@@ -227,9 +226,10 @@ TEST(Engine, AttentionIsToBeAskedForAtTheStart) {
   const std::string error = test::error_of(ErrorKind::internal, [&] { without.run(input, outputs); });
   EXPECT_TRUE(test::holds(error, {"attention_maps"}));
   with.run(input, outputs);
-  for (int64_t row = 0; row < maps * c.tokens(); ++row) {
+  for (int64_t row = 0; row < maps * c.tokens().count(); ++row) {
     double sum = 0;
-    for (int64_t k = 0; k < c.tokens(); ++k) sum += double{attention[static_cast<std::size_t>(row * c.tokens() + k)]};
+    for (int64_t k = 0; k < c.tokens().count(); ++k)
+      sum += double{attention[static_cast<std::size_t>(row * c.tokens().count() + k)]};
     EXPECT_NEAR(sum, 1, 1e-5) << row;
   }
 }
@@ -246,7 +246,7 @@ TEST(EngineIsaChild, Bf16IsFp32WithAWarning) {
   if (std::getenv(test::kChildVariable) == nullptr) GTEST_SKIP() << "run by EngineIsa";
   ASSERT_EQ(active_isa(), Isa::avx2);
   EXPECT_EQ(fastest_dtype(false), DType::f32);
-  const Model model = random_model(Pooling::class_token, 16);
+  const Model model = random_model("token", 16);
   std::vector<std::string> warnings;
   set_log_sink([&](LogLevel level, std::string_view text) {
     if (level == LogLevel::warning) warnings.emplace_back(text);

@@ -14,7 +14,7 @@
 namespace vit::test {
 
 /// 16 x 16 pictures, four patches, two layers; its weights are large enough for answers that differ.
-inline Model small_model(const std::vector<std::string>& class_names, Pooling pooling = Pooling::class_token) {
+inline Model small_model(const std::vector<std::string>& class_names, const std::string& pooling = "token") {
   ModelConfig config;
   config.name = "small";
   config.image_size = 16;
@@ -28,7 +28,7 @@ inline Model small_model(const std::vector<std::string>& class_names, Pooling po
   Model model = make_model(config, 5);
   RandomStream random(5, RandomPurpose::test);
   for (const Parameter& p : model.layout.all()) {
-    if (!p.decay) continue;
+    if (!p.role.decay) continue;
     for (int64_t i = 0; i < p.count; ++i) at(model.weights, p)[i] = 0.3f * random.normal();
   }
   PreprocessConfig preprocess;

@@ -31,9 +31,9 @@ TEST(ModelPreset, UnknownNameListsTheKnown) {
 
 TEST(ModelConfig, JsonRoundTrip) {
   ModelConfig c = model_preset("vit_tiny9_patch4_32");
-  c.pooling = Pooling::mean;
+  c.pooling = "avg";
   c.activation = Activation::gelu_tanh;
-  c.position = PositionEmbedding::sincos_2d;
+  c.position = "sincos_2d";
   c.layer_scale = true;
   c.eps = 1e-5f;
   EXPECT_EQ(model_config_from_json(to_json(c), "test"), c);

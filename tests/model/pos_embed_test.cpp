@@ -31,7 +31,7 @@ TEST(PositionEmbedding, SineCosine2d) {
   constexpr int64_t kGrid = 3, kWidth = 8;
   std::vector<float> values(kGrid * kGrid * kWidth);
   const TensorView<float> table(values.data(), {kGrid * kGrid, kWidth});
-  sincos_2d(kGrid, table);
+  sincos_2d(kGrid, kGrid, table);
   // y = 1, x = 2; frequencies 1 and 1/100.
   const std::vector<double> want{std::sin(2), std::sin(0.02), std::cos(2), std::cos(0.02),
                                  std::sin(1), std::sin(0.01), std::cos(1), std::cos(0.01)};

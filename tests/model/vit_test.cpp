@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/support/layer_passes.h"
 #include "tests/support/tolerance.h"
 #include "vit/core/rng.h"
 #include "vit/kernels/isa.h"
@@ -16,7 +17,7 @@ namespace {
 
 using test::expect_close;
 
-ModelConfig config(Pooling pooling) {
+ModelConfig config(const std::string& pooling) {
   ModelConfig c;
   c.name = "small";
   c.image_size = 16;
@@ -30,11 +31,11 @@ ModelConfig config(Pooling pooling) {
   return c;
 }
 
-Model random_model(Pooling pooling) {
+Model random_model(const std::string& pooling) {
   Model model = make_model(config(pooling), 5);
   RandomStream random(5, RandomPurpose::test);
   for (const Parameter& p : model.layout.all())
-    for (int64_t i = 0; p.decay && i < p.count; ++i) at(model.weights, p)[i] = 0.2f * random.normal();
+    for (int64_t i = 0; p.role.decay && i < p.count; ++i) at(model.weights, p)[i] = 0.2f * random.normal();
   return model;
 }
 
@@ -76,14 +77,14 @@ std::vector<float> logits(const Model& model, const VitOptions& options, const A
 const std::vector<int32_t> kValid{17, 6, 2};
 
 TEST(Vit, ClassRowsAreThoseOfAllTokensWithPadding) {
-  const Model model = random_model(Pooling::class_token);
+  const Model model = random_model("token");
   const AlignedBuffer<float> patches = noise(3 * model.config.patches() * model.config.patch_dim(), 1);
   expect_close(logits(model, {}, patches, kValid), logits(model, {.all_tokens = true}, patches, kValid), test::kFp32);
   EXPECT_NE(logits(model, {}, patches, kValid), logits(model, {}, patches, {17, 17, 17}));
 }
 
 TEST(Vit, PaddingIsNotRead) {
-  for (const Pooling pooling : {Pooling::class_token, Pooling::mean})
+  for (const char* pooling : {"token", "avg"})
     for (const DType dtype : {DType::f32, DType::bf16}) {
       if (dtype == DType::bf16 && product_isa() < Isa::avx512_bf16) continue;
       const Model model = random_model(pooling);
@@ -105,7 +106,8 @@ TEST(Block, TeamWithPaddingComputesWhatOneWorkerDoes) {
   for (const bool class_row : {false, true}) {
     ParameterLayout layout;
     Registry registry(layout);
-    Block block(registry, "b", {.width = kWidth, .heads = 2, .mlp_width = 64, .class_row = class_row});
+    Block block(registry, "b", {.width = kWidth, .class_row = class_row},
+                test::plain_parts({.width = kWidth, .heads = 2, .mlp_width = 64}));
     const ParameterBlock weights = noise(layout.block_size(), 3);
     Packing packing;
     packing.values = block_source(layout, weights);
@@ -113,7 +115,7 @@ TEST(Block, TeamWithPaddingComputesWhatOneWorkerDoes) {
 
     Shard whole;
     whole.images = 1;
-    whole.tokens = kTokens;
+    whole.tokens = test::row_of(kTokens);
     whole.valid_tokens = &kValidTokens;
     std::vector<Shard> parts(2, whole);
     parts[0].own_tokens = kSplit;
@@ -124,15 +126,17 @@ TEST(Block, TeamWithPaddingComputesWhatOneWorkerDoes) {
     const auto run = [&](const std::vector<Shard>& shards) {
       const TensorView<float> x = arena.take<float>({kTokens, kWidth});
       std::ranges::copy(input.span(), x.data());
-      const Matrix qkv = block.plan_qkv(arena, kTokens);
-      std::vector<Block::Scratch> scratch;
+      const Matrix qkv = block.plan_shared(arena, whole);
+      std::vector<State> scratch;
       for (const Shard& s : shards) scratch.push_back(block.plan_scratch(arena, s, false));
+      const TensorView<float> class_token = arena.take<float>({1, kWidth});
       const auto rows = [&](const Shard& s) { return x.slice(s.first_token, s.own()); };
-      for (std::size_t i = 0; i < shards.size(); ++i) block.project(rows(shards[i]), shards[i], qkv, scratch[i]);
+      for (std::size_t i = 0; i < shards.size(); ++i) block.begin(rows(shards[i]), shards[i], qkv, scratch[i]);
       std::vector<float> out;
       for (std::size_t i = 0; i < shards.size(); ++i) {
         if (class_row && i > 0) continue;
-        const TensorView<float> y = block.finish(rows(shards[i]), shards[i], qkv, scratch[i]);
+        const TensorView<float> y = class_row ? class_token : rows(shards[i]);
+        block.end(rows(shards[i]), shards[i], qkv, scratch[i], y);
         out.insert(out.end(), y.data(), y.data() + y.size());
       }
       return out;

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <string>
 
 #include "tests/support/layer_bench.h"
+#include "vit/layers/attention.h"
 #include "vit/layers/block.h"
+#include "vit/layers/mlp.h"
 
 namespace vit::test {
 
@@ -31,55 +35,86 @@ inline Pass linear_pass(LayerBench& bench, int64_t in, int64_t out, bool bias) {
   return pass;
 }
 
+/// Forward and backward of a feed-forward layer, which the bench's registry has been given.
+inline Pass feed_forward_pass(LayerBench& bench, FeedForward& layer, int64_t width) {
+  bench.ready();
+  layer.pack(bench.training(), nullptr);
+  Pass pass = random_pass(bench, width, width);
+  AlignedBuffer<float> y(pass.dy.size()), dy(pass.dy.size());
+  std::ranges::copy(pass.dy.span(), dy.data());
+  const auto x = bench.for_product(view(pass.x, width));
+  const State saved = layer.plan(bench.arena_, LayerBench::kRows);
+  const State scratch = layer.plan_scratch(bench.arena_, LayerBench::kRows, true);
+  layer.forward_train(x, bench.shard_, saved, view(y, width));
+  layer.backward(view(dy, width), x, saved, bench.shard_, bench.gradients(), scratch, view(pass.dx, width));
+  return pass;
+}
+
 inline Pass mlp_pass(LayerBench& bench, const Mlp::Options& options) {
   Mlp layer(bench.registry_, "mlp", options);
-  bench.ready();
-  layer.pack(bench.training());
-  Pass pass = random_pass(bench, options.width, options.width);
-  AlignedBuffer<float> y(pass.dy.size()), dy(pass.dy.size());
-  std::ranges::copy(pass.dy.span(), dy.data());
-  const auto x = bench.for_product(view(pass.x, options.width));
-  const Mlp::Saved saved = layer.plan(bench.arena_, LayerBench::kRows);
-  const Mlp::Scratch scratch = layer.plan_scratch(bench.arena_, LayerBench::kRows, true);
-  layer.forward_train(x, bench.shard_, saved, view(y, options.width));
-  layer.backward(view(dy, options.width), x, saved, bench.shard_, bench.gradients(), scratch,
-                 view(pass.dx, options.width));
-  return pass;
+  return feed_forward_pass(bench, layer, options.width);
 }
 
-/// `valid` [B] or null.
-inline Pass attention_pass(LayerBench& bench, const Attention::Options& options, const int32_t* valid) {
-  Attention layer(bench.registry_, "attn", options);
+/// The same of a mixer; `valid` [B] or null.
+inline Pass mixer_pass(LayerBench& bench, Mixer& layer, int64_t width, bool class_row, const int32_t* valid) {
   bench.ready();
   bench.shard_.valid_tokens = valid;
-  layer.pack(bench.training());
+  layer.pack(bench.training(), nullptr);
   const Shard& in = bench.shard_;
-  const Shard out = options.class_row ? in.class_tokens() : in;
-  Pass pass = random_pass(bench, options.width, options.width, out.rows());
+  const Shard out = class_row ? in.class_tokens() : in;
+  Pass pass = random_pass(bench, width, width, out.rows());
   AlignedBuffer<float> y(pass.dy.size()), dy(pass.dy.size());
   std::ranges::copy(pass.dy.span(), dy.data());
-  const auto x = bench.for_product(view(pass.x, options.width));
-  const Attention::Saved saved = layer.plan(bench.arena_, in, out);
-  const Attention::Scratch scratch = layer.plan_scratch(bench.arena_, in, out, true);
-  layer.forward_train(x, in, out, saved, scratch, view(y, options.width));
-  layer.backward(view(dy, options.width), x, saved, in, out, bench.gradients(), scratch, view(pass.dx, options.width));
+  const auto x = bench.for_product(view(pass.x, width));
+  const State saved = layer.plan(bench.arena_, in, out);
+  const State scratch = layer.plan_scratch(bench.arena_, in, out, true);
+  layer.forward_train(x, in, out, saved, scratch, view(y, width));
+  layer.backward(view(dy, width), x, saved, in, out, bench.gradients(), scratch, view(pass.dx, width));
   return pass;
 }
 
-/// `valid` [B] or null.
-inline Pass block_pass(LayerBench& bench, const Block::Options& options, const int32_t* valid) {
-  Block layer(bench.registry_, "b", options);
+inline Pass attention_pass(LayerBench& bench, const Attention::Options& options, bool class_row, const int32_t* valid) {
+  Attention layer(bench.registry_, "attn", options, {.tokens = bench.shard_.tokens, .class_row = class_row});
+  return mixer_pass(bench, layer, options.width, class_row, valid);
+}
+
+/// Of a block as the first models have it.
+struct PlainBlock {
+  int64_t width = 0, heads = 0, mlp_width = 0;
+  float eps = 1e-6f;
+};
+inline BlockParts plain_parts(const PlainBlock& o) {
+  return {.norm = [o](Registry& registry, const std::string& name,
+                      int64_t width) { return std::make_unique<LayerNorm>(registry, name, width, o.eps); },
+          .mixer =
+              [o](Registry& registry, const std::string& name, const MixerPlace& place) {
+                return std::make_unique<Attention>(registry, name,
+                                                   Attention::Options{.width = o.width, .heads = o.heads}, place);
+              },
+          .feed_forward =
+              [o](Registry& registry, const std::string& name, int site) {
+                return std::make_unique<Mlp>(
+                    registry, name, Mlp::Options{.width = o.width, .hidden = o.mlp_width, .dropout_site = site});
+              }};
+}
+
+/// The same of a block; `valid` [B] or null.
+inline Pass block_pass(LayerBench& bench, const Block::Options& options, const BlockParts& parts,
+                       const int32_t* valid) {
+  Block layer(bench.registry_, "b", options, parts);
   bench.ready();
   bench.shard_.valid_tokens = valid;
   layer.pack(bench.training());
-  Pass pass = random_pass(bench, options.width, options.width, layer.leaving(bench.shard_).rows());
-  AlignedBuffer<float> dy(pass.dy.size());
+  const int64_t width = options.width;
+  Pass pass = random_pass(bench, width, width, layer.leaving(bench.shard_).rows());
+  AlignedBuffer<float> y(pass.dy.size()), dy(pass.dy.size());
   std::ranges::copy(pass.dy.span(), dy.data());
-  const Block::Saved saved = layer.plan(bench.arena_, bench.shard_);
-  const Block::Scratch scratch = layer.plan_scratch(bench.arena_, bench.shard_, true);
-  layer.forward_train(view(pass.x, options.width), bench.shard_, saved, scratch);
-  layer.backward(view(dy, options.width), view(pass.x, options.width), saved, bench.shard_, bench.gradients(), scratch,
-                 view(pass.dx, options.width));
+  const State recomputed = layer.plan_recomputed(bench.arena_, bench.shard_, Recompute::none);
+  const State saved = layer.plan(bench.arena_, bench.shard_, Recompute::none, recomputed);
+  const State scratch = layer.plan_scratch(bench.arena_, bench.shard_, true);
+  layer.forward_train(view(pass.x, width), bench.shard_, saved, scratch, view(y, width));
+  layer.backward(view(dy, width), view(pass.x, width), saved, bench.shard_, bench.gradients(), scratch,
+                 view(pass.dx, width));
   return pass;
 }
 

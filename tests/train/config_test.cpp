@@ -171,7 +171,7 @@ TEST(TrainConfig, TheCommandLineChangesAPreset) {
   EXPECT_EQ(config.epochs, 3);
   EXPECT_EQ(config.model.name, "vit_tiny9_patch4_32 depth=4 pooling=avg");
   EXPECT_EQ(config.model.depth, 4);
-  EXPECT_EQ(config.model.pooling, Pooling::mean);
+  EXPECT_EQ(config.model.pooling, "avg");
   EXPECT_EQ(config.chosen.at("model.depth"), kCommandLine);
   EXPECT_TRUE(config.is_chosen("model"));
   const TrainConfig again = with_choices(config, {.preset = {}, .fields = {{"model", {{"depth", 4}}}}});

@@ -17,8 +17,8 @@ float golden_gradient(int step, int index) { return static_cast<float>(std::sin(
 
 TEST(Sgd, FollowsTorch) {
   ParameterLayout layout;
-  layout.add("weight", {5}, true);
-  layout.add("bias", {3}, false);
+  layout.add("weight", {5}, {.decay = true});
+  layout.add("bias", {3}, {});
   for (const test::SgdCase& expected : test::kSgdCases) {
     const Optimizer optimizer(layout, {.optimizer = "sgd",
                                        .weight_decay = 0.05f,

@@ -18,7 +18,7 @@ class Adamw : public UpdateRule {
     own.lr = step.lr;
     own.grad_scale = step.grad_scale;
     own.step = step.update;
-    own.weight_decay = piece.parameter.decay ? weight_decay_ : 0;
+    own.weight_decay = piece.parameter.role.decay ? weight_decay_ : 0;
     adamw_update(own, piece.gradients, piece.count, piece.weights, piece.states[0], piece.states[1]);
   }
 

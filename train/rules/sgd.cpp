@@ -22,7 +22,7 @@ class Sgd : public UpdateRule {
     SgdStep own = step_;
     own.lr = step.lr;
     own.grad_scale = step.grad_scale;
-    own.weight_decay = piece.parameter.decay ? weight_decay_ : 0;
+    own.weight_decay = piece.parameter.role.decay ? weight_decay_ : 0;
     sgd_update(own, piece.gradients, piece.count, piece.weights, piece.states[0]);
   }
 

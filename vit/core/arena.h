@@ -1,6 +1,7 @@
 // Activation memory, planned before the first step and reused in every step.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -27,6 +28,7 @@ class Arena {
     const int64_t bytes = (count * static_cast<int64_t>(sizeof(T)) + align - 1) / align * align;
     const int64_t begin = used_;
     used_ += bytes;
+    most_ = std::max(most_, used_);
     if (!placing_) return TensorView<T>(nullptr, shape);
     if (used_ > block_.size())
       fail(ErrorKind::internal, "[arena] plan of ", block_.size(), " bytes is too small, needs ", used_);
@@ -39,13 +41,35 @@ class Arena {
     return {bytes.data(), type, rows, cols, cols};
   }
 
-  /// Bytes taken so far.
-  int64_t used() const { return used_; }
+  /// Bytes taken so far, and so many are enough.
+  int64_t used() const { return most_; }
 
  private:
   AlignedBuffer<std::byte> block_;
   int64_t used_ = 0;
+  int64_t most_ = 0;
   bool placing_ = false;
+
+  friend class Overlay;
+};
+
+/// Places that several owners use in turn: what is taken after `next()` begins where the first one began. At the end
+/// of its life the arena goes on behind the longest.
+class Overlay {
+ public:
+  explicit Overlay(Arena& arena) : arena_(arena), begin_(arena.used_), end_(arena.used_) {}
+  ~Overlay() { arena_.used_ = std::max(end_, arena_.used_); }
+  Overlay(const Overlay&) = delete;
+  Overlay& operator=(const Overlay&) = delete;
+
+  void next() {
+    end_ = std::max(end_, arena_.used_);
+    arena_.used_ = begin_;
+  }
+
+ private:
+  Arena& arena_;
+  int64_t begin_, end_;
 };
 
 /// A workspace in memory of its own: `plan(arena)` runs once to count and once to place.

@@ -9,9 +9,17 @@ namespace {
 constexpr int kSites = 6;
 int site(const Block::Options& o, int which) { return static_cast<int>(o.index) * kSites + which; }
 
+MixerPlace place_of(const Block::Options& o) {
+  return {.tokens = o.tokens, .block = o.index, .depth = o.depth, .class_row = o.class_row, .dropout_site = site(o, 0)};
+}
+
 Residual::Options residual_options(const Block::Options& o, int which) {
   const float share = o.depth > 1 ? static_cast<float>(o.index) / static_cast<float>(o.depth - 1) : 1.0f;
-  return {.width = o.width, .layer_scale = o.layer_scale, .drop_path_share = share, .drop_path_site = site(o, which)};
+  return {.width = o.width,
+          .layer_scale = o.layer_scale,
+          .layer_scale_init = o.layer_scale_init,
+          .drop_path_share = share,
+          .drop_path_site = site(o, which)};
 }
 
 /// Rows of an inference pass that go through a block's products together: about as many as the model is wide. Then an
@@ -31,141 +39,142 @@ void for_chunks(int64_t rows, int64_t largest, Body body) {
 
 }  // namespace
 
-Block::Block(Registry& registry, const std::string& name, const Options& o)
+Block::Block(Registry& registry, const std::string& name, const Options& o, const BlockParts& parts)
     : options_(o),
-      norm1_(registry, name + ".norm1", o.width, o.eps),
-      attention_(registry, name + ".attn",
-                 {.width = o.width,
-                  .heads = o.heads,
-                  .qkv_bias = o.qkv_bias,
-                  .class_row = o.class_row,
-                  .dropout_site = site(o, 0)}),
+      norm1_(parts.norm(registry, name + ".norm1", o.width)),
+      mixer_(parts.mixer(registry, name + ".attn", place_of(o))),
       residual1_(registry, name + ".ls1", residual_options(o, 4)),
-      norm2_(registry, name + ".norm2", o.width, o.eps),
-      mlp_(registry, name + ".mlp",
-           {.width = o.width, .hidden = o.mlp_width, .activation = o.activation, .dropout_site = site(o, 2)}),
+      norm2_(parts.norm(registry, name + ".norm2", o.width)),
+      feed_forward_(parts.feed_forward(registry, name + ".mlp", site(o, 2))),
       residual2_(registry, name + ".ls2", residual_options(o, 5)) {}
 
 void Block::pack(const Packing& packing) {
   residual1_.pack(packing);
   residual2_.pack(packing);
   // In inference layer scale is part of the weights before it.
-  attention_.pack(packing, packing.training ? nullptr : residual1_.gamma());
-  mlp_.pack(packing, packing.training ? nullptr : residual2_.gamma());
-  norm1_.pack(packing, 1 / attention_.input().input_scale());
-  norm2_.pack(packing, 1 / mlp_.input().input_scale());
+  mixer_->pack(packing, packing.training ? nullptr : residual1_.gamma());
+  feed_forward_->pack(packing, packing.training ? nullptr : residual2_.gamma());
+  norm1_->pack(packing, 1 / mixer_->input_scale());
+  norm2_->pack(packing, 1 / feed_forward_->input_scale());
 }
 
-Block::Saved Block::plan(Arena& arena, const Shard& largest) const {
-  Saved saved = plan_around_attention(arena, largest);
-  saved.attention = attention_.plan(arena, largest, leaving(largest));
-  saved.out = plan_out(arena, largest);
-  return saved;
+StageFlops Block::flops(const Shard& in) const {
+  const Shard out = leaving(in);
+  const MixerFlops mixer = mixer_->flops(in, out);
+  return {.linear = mixer.project + mixer.merge + feed_forward_->flops(out.rows()),
+          .attention = mixer.attend,
+          .projected = mixer.project};
 }
 
-Block::Saved Block::plan_recomputed(Arena& arena, const Shard& largest, Recompute recompute) const {
-  Saved saved;
-  if (recompute == Recompute::block) saved = plan_around_attention(arena, largest);
-  if (recompute != Recompute::none) saved.attention = attention_.plan(arena, largest, leaving(largest));
-  return saved;
+// ---- inference ----
+
+Matrix Block::plan_shared(Arena& arena, const Shard& largest) const {
+  return mixer_->plan_projected(arena, largest.images * largest.tokens.count());
 }
 
-Block::Saved Block::plan(Arena& arena, const Shard& largest, Recompute recompute, const Saved& recomputed) const {
-  if (recompute == Recompute::none) return plan(arena, largest);
-  Saved saved = recompute == Recompute::block ? recomputed : plan_around_attention(arena, largest);
-  saved.attention = recomputed.attention;
-  saved.attention_shared = recompute == Recompute::attention;
-  saved.out = plan_out(arena, largest);
-  return saved;
-}
-
-TensorView<float> Block::plan_out(Arena& arena, const Shard& largest) const {
-  return arena.take<float>({leaving(largest).rows(), options_.width});
-}
-
-Block::Saved Block::plan_around_attention(Arena& arena, const Shard& largest) const {
-  const Shard out = leaving(largest);
-  Saved saved;
-  saved.norm1 = LayerNorm::plan(arena, largest.rows());
-  saved.normed1 = arena.take(attention_.input().type(), largest.rows(), options_.width);
-  saved.residual1 = residual1_.plan(arena, out.rows());
-  saved.middle = arena.take<float>({out.rows(), options_.width});
-  saved.norm2 = LayerNorm::plan(arena, out.rows());
-  saved.normed2 = arena.take(mlp_.input().type(), out.rows(), options_.width);
-  saved.mlp = mlp_.plan(arena, out.rows());
-  saved.residual2 = residual2_.plan(arena, out.rows());
-  return saved;
-}
-
-Block::Scratch Block::plan_scratch(Arena& arena, const Shard& largest, bool training) const {
+State Block::plan_scratch(Arena& arena, const Shard& largest, bool training) const {
   const int64_t rows = largest.rows();
-  const DType type = attention_.input().type();
-  const int64_t chunk = training ? rows : chunk_rows(options_, rows);
+  const Shard out = leaving(largest);
   Scratch scratch;
-  scratch.attention = attention_.plan_scratch(arena, largest, largest, training);
-  scratch.mlp = mlp_.plan_scratch(arena, chunk, training);
-  scratch.leaving = arena.take<float>({largest.images, options_.width});
+  scratch.chunk = training ? rows : chunk_rows(options_, rows);
+  scratch.mixer = mixer_->plan_scratch(arena, largest, out, training);
+  scratch.feed_forward = feed_forward_->plan_scratch(arena, std::min(scratch.chunk, out.rows()), training);
   if (training) {
+    if (options_.class_row) scratch.leaving = arena.take<float>({out.rows(), options_.width});
     scratch.dnormed = arena.take<float>({rows, options_.width});
-    scratch.branch = arena.take<float>({rows, options_.width});
+    scratch.branch = arena.take<float>({out.rows(), options_.width});
   } else {
-    // The last block's class tokens are picked out of whole images.
-    scratch.normed = arena.take(between_products(type), std::max(chunk, largest.own()), options_.width);
+    // Class tokens' rows are picked out of whole images.
+    const int64_t normed = std::max(scratch.chunk, largest.own());
+    scratch.normed = arena.take(between_products(mixer_->input_type()), normed, options_.width);
   }
   return scratch;
 }
 
-/// The stream of the class tokens, which alone leave, in dense rows.
-TensorView<float> Block::copy_leaving(TensorView<const float> x, const Shard& in, const Scratch& scratch) const {
-  const TensorView<float> rows = scratch.leaving.slice(0, in.images);
-  convert(x.every(in.own()), rows);
-  return rows;
-}
-
-void Block::project(TensorView<const float> x, const Shard& shard, Matrix qkv, const Scratch& scratch) const {
+void Block::begin(TensorView<const float> x, const Shard& shard, Matrix shared, const State& state) const {
+  const auto& scratch = state_of<Scratch>(state);
   // Whole images only where the class tokens' rows are picked out of them.
   const int64_t unit = options_.class_row ? shard.own() : 1;
   for_chunks(shard.rows() / unit, scratch.normed.rows() / unit, [&](int64_t begin, int64_t count) {
-    const Matrix normed = scratch.normed.slice(0, count * unit).as(attention_.input().type());
-    norm1_.forward(x.slice(begin * unit, count * unit), normed);
-    attention_.project(normed, shard.first_token + begin * unit, shard, qkv, scratch.attention);
+    const Matrix normed = scratch.normed.slice(0, count * unit).as(mixer_->input_type());
+    norm1_->forward(x.slice(begin * unit, count * unit), normed);
+    mixer_->project(normed, shard.first_token + begin * unit, shard, shared, scratch.mixer);
   });
 }
 
-TensorView<float> Block::finish(TensorView<float> x, const Shard& shard, ConstMatrix qkv,
-                                const Scratch& scratch) const {
-  const Shard out = leaving(shard);
-  const Matrix heads = attention_.attend(qkv, out, scratch.attention);
-  const TensorView<float> stream = options_.class_row ? copy_leaving(x, shard, scratch) : x;
-  for_chunks(out.rows(), scratch.mlp.hidden.rows(), [&](int64_t begin, int64_t count) {
-    const TensorView<float> rows = stream.slice(begin, count);
-    const Matrix normed = scratch.normed.slice(0, count).as(mlp_.input().type());
-    attention_.merge_add(heads.slice(begin, count), rows);
-    norm2_.forward(rows, normed);
-    mlp_.forward_add(normed, scratch.mlp, rows);
+void Block::end(TensorView<float> x, const Shard& shard, ConstMatrix shared, const State& state,
+                TensorView<float> out) const {
+  const auto& scratch = state_of<Scratch>(state);
+  const Shard leave = leaving(shard);
+  const Matrix mixed = mixer_->attend(shared, leave, scratch.mixer);
+  if (options_.class_row) convert(x.every(shard.own()), out);
+  for_chunks(leave.rows(), std::min(scratch.chunk, leave.rows()), [&](int64_t begin, int64_t count) {
+    const TensorView<float> rows = out.slice(begin, count);
+    const Matrix normed = scratch.normed.slice(0, count).as(feed_forward_->input_type());
+    mixer_->merge_add(mixed.slice(begin, count), rows);
+    norm2_->forward(rows, normed);
+    feed_forward_->forward_add(normed, scratch.feed_forward, rows);
   });
-  return stream;
 }
 
-void Block::forward_train(TensorView<const float> x, const Shard& shard, const Saved& saved,
-                          const Scratch& scratch) const {
+// ---- training ----
+
+State Block::plan_recomputed(Arena& arena, const Shard& largest, Recompute recompute) const {
+  Saved saved;
+  if (recompute == Recompute::block) saved = plan_around_mixer(arena, largest);
+  if (recompute != Recompute::none) saved.mixer = mixer_->plan(arena, largest, leaving(largest));
+  return saved;
+}
+
+State Block::plan(Arena& arena, const Shard& largest, Recompute recompute, const State& recomputed) const {
+  const auto& again = state_of<Saved>(recomputed);
+  Saved saved = recompute == Recompute::block ? again : plan_around_mixer(arena, largest);
+  saved.mixer = recompute == Recompute::none ? mixer_->plan(arena, largest, leaving(largest)) : again.mixer;
+  saved.mixer_shared = recompute == Recompute::attention;
+  return saved;
+}
+
+Block::Saved Block::plan_around_mixer(Arena& arena, const Shard& largest) const {
+  const Shard out = leaving(largest);
+  Saved saved;
+  saved.norm1 = norm1_->plan(arena, largest.rows());
+  saved.normed1 = arena.take(mixer_->input_type(), largest.rows(), options_.width);
+  saved.residual1 = residual1_.plan(arena, out.rows());
+  saved.middle = arena.take<float>({out.rows(), options_.width});
+  saved.norm2 = norm2_->plan(arena, out.rows());
+  saved.normed2 = arena.take(feed_forward_->input_type(), out.rows(), options_.width);
+  saved.feed_forward = feed_forward_->plan(arena, out.rows());
+  saved.residual2 = residual2_.plan(arena, out.rows());
+  return saved;
+}
+
+void Block::forward_train(TensorView<const float> x, const Shard& shard, const State& state, const State& scratch_state,
+                          TensorView<float> out) const {
+  const auto& saved = state_of<Saved>(state);
+  const auto& scratch = state_of<Scratch>(scratch_state);
   const Shard leave = leaving(shard);
   const Matrix normed1 = saved.normed1.slice(0, shard.rows());
   const TensorView<float> middle = saved.middle.slice(0, leave.rows());
   const Matrix normed2 = saved.normed2.slice(0, leave.rows());
-  const TensorView<float> out = saved.out.slice(0, leave.rows());
-  norm1_.forward_train(x, normed1, saved.norm1);
-  attention_.forward_train(normed1, shard, leave, saved.attention, scratch.attention, middle);
-  if (options_.class_row) x = copy_leaving(x, shard, scratch);
+  norm1_->forward_train(x, normed1, saved.norm1);
+  mixer_->forward_train(normed1, shard, leave, saved.mixer, scratch.mixer, middle);
+  if (options_.class_row) {
+    const TensorView<float> rows = scratch.leaving.slice(0, shard.images);
+    convert(x.every(shard.own()), rows);
+    x = rows;
+  }
   residual1_.forward_train(x, leave, saved.residual1, middle);
-  norm2_.forward_train(middle, normed2, saved.norm2);
-  mlp_.forward_train(normed2, leave, saved.mlp, out);
+  norm2_->forward_train(middle, normed2, saved.norm2);
+  feed_forward_->forward_train(normed2, leave, saved.feed_forward, out);
   residual2_.forward_train(middle, leave, saved.residual2, out);
 }
 
-void Block::backward(TensorView<float> dout, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                     const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const {
+void Block::backward(TensorView<float> dout, TensorView<const float> x, const State& state, const Shard& shard,
+                     const Gradients& gradients, const State& scratch_state, TensorView<float> dx) const {
+  const auto& saved = state_of<Saved>(state);
+  const auto& scratch = state_of<Scratch>(scratch_state);
   const Shard leave = leaving(shard);
+  const Matrix normed1 = saved.normed1.slice(0, shard.rows());
   const TensorView<float> middle = saved.middle.slice(0, leave.rows());
   const TensorView<float> dnormed2 = scratch.dnormed.slice(0, leave.rows());
   const TensorView<float> dnormed1 = scratch.dnormed.slice(0, shard.rows());
@@ -173,21 +182,20 @@ void Block::backward(TensorView<float> dout, TensorView<const float> x, const Sa
 
   TensorView<float> dbranch =
       residual2_.backward(dout, saved.residual2, leave, gradients, scratch.branch, dropout_inside);
-  mlp_.backward(dbranch, saved.normed2.slice(0, leave.rows()), saved.mlp, leave, gradients, scratch.mlp, dnormed2);
-  norm2_.backward(dnormed2, middle, saved.norm2, leave, gradients, dout, dout);
+  feed_forward_->backward(dbranch, saved.normed2.slice(0, leave.rows()), saved.feed_forward, leave, gradients,
+                          scratch.feed_forward, dnormed2);
+  norm2_->backward(dnormed2, middle, saved.norm2, leave, gradients, dout, dout);
 
-  if (saved.attention_shared)
-    attention_.recompute(saved.normed1.slice(0, shard.rows()), shard, leave, saved.attention, scratch.attention);
+  if (saved.mixer_shared) mixer_->recompute(normed1, shard, leave, saved.mixer, scratch.mixer);
   dbranch = residual1_.backward(dout, saved.residual1, leave, gradients, scratch.branch, dropout_inside);
-  attention_.backward(dbranch, saved.normed1.slice(0, shard.rows()), saved.attention, shard, leave, gradients,
-                      scratch.attention, dnormed1);
+  mixer_->backward(dbranch, normed1, saved.mixer, shard, leave, gradients, scratch.mixer, dnormed1);
   TensorView<float> past_branch = dout;
   if (options_.class_row) {
     std::fill_n(dx.data(), dx.size(), 0.0f);
-    convert(dout, dx.every(shard.tokens));
+    convert(dout, dx.every(shard.tokens.count()));
     past_branch = dx;
   }
-  norm1_.backward(dnormed1, x, saved.norm1, shard, gradients, past_branch, dx);
+  norm1_->backward(dnormed1, x, saved.norm1, shard, gradients, past_branch, dx);
 }
 
 }  // namespace vit

@@ -7,16 +7,30 @@
 // Parameter gradients are added (+=), activation gradients overwritten, residual sums written out.
 // The residual stream, norms, softmax, gradients of parameters and all sums are fp32. What enters a product is of the
 // type of that product: fp32, bf16, or in inference int8 (docs/numerics.md).
+// Parts that stand behind an interface (norm, mixer, feed-forward, stage, tokenizer, readout) keep what they plan as a
+// State, which only they look into.
 #pragma once
 
+#include <any>
 #include <cstdint>
 
 #include "vit/core/profile.h"
 #include "vit/core/turnstile.h"
 #include "vit/kernels/elementwise.h"
 #include "vit/layers/parameter.h"
+#include "vit/layers/tokens.h"
 
 namespace vit {
+
+/// Views into a workspace, as the part that planned them knows them: state_of<Part::Saved>(state).
+using State = std::any;
+/// Throws Error (internal) for a state of another part.
+template <class T>
+const T& state_of(const State& state) {
+  const T* found = std::any_cast<T>(&state);
+  if (found == nullptr) fail(ErrorKind::internal, "[layer] was handed the workspace of another layer");
+  return *found;
+}
 
 /// Random regularisation during training; all zero in inference.
 struct Regularization {
@@ -43,18 +57,18 @@ struct Packing {
 /// The images that a worker has in hand. M = images * own tokens rows go through the layers.
 struct Shard {
   int64_t images = 0;
-  int64_t tokens = 0;                     // N, the keys of attention
+  Tokens tokens;                          // of each image, the keys of attention
   int64_t first_token = 0;                // the worker's share of the tokens, where several work on one image
   int64_t own_tokens = -1;                // -1 = all
-  const int32_t* valid_tokens = nullptr;  // [images], class token counted; null = all
+  const int32_t* valid_tokens = nullptr;  // [images], the prefix counted; null = all
   int64_t index = 0;                      // of the shard in the step: its turn at the gates
   int64_t step = 0;                       // with first_image, the key of the dropout masks
   int64_t first_image = 0;
   Regularization regularization;
 
-  int64_t own() const { return own_tokens < 0 ? tokens : own_tokens; }
+  int64_t own() const { return own_tokens < 0 ? tokens.count() : own_tokens; }
   int64_t rows() const { return images * own(); }
-  int64_t valid(int64_t image) const { return valid_tokens != nullptr ? valid_tokens[image] : tokens; }
+  int64_t valid(int64_t image) const { return valid_tokens != nullptr ? valid_tokens[image] : tokens.count(); }
   /// The same images, of which only the class token goes on.
   Shard class_tokens() const {
     Shard shard = *this;
@@ -97,8 +111,13 @@ class Gradients {
 class Registry {
  public:
   explicit Registry(ParameterLayout& layout) : layout_(&layout) {}
-  int parameter(std::string name, std::vector<int64_t> shape, bool decay) {
-    return layout_->add(std::move(name), std::move(shape), decay);
+  int parameter(std::string name, std::vector<int64_t> shape, const ParameterRole& role) {
+    return layout_->add(std::move(name), std::move(shape), role);
+  }
+  /// The parameter of that name, registered by the first layer that asks: for what several layers share.
+  int shared_parameter(const std::string& name, std::vector<int64_t> shape, const ParameterRole& role) {
+    const Parameter* known = layout_->find(name);
+    return known != nullptr ? static_cast<int>(known - layout_->all().data()) : parameter(name, std::move(shape), role);
   }
   int section() { return sections_++; }
   int sections() const { return sections_; }

@@ -25,8 +25,11 @@ Linear::Linear(Registry& registry, const std::string& name, int64_t in, int64_t 
       section_(registry.section()) {
   const std::vector<int64_t> shape =
       options.weight_shape.empty() ? std::vector<int64_t>{out, in} : options.weight_shape;
-  weight_ = registry.parameter(name + ".weight", shape, true);
-  if (options.bias) bias_ = registry.parameter(name + ".bias", {out}, false);
+  weight_ = registry.parameter(
+      name + ".weight", shape,
+      {.draw = options.weight_draw, .decay = true, .product = options.product, .task = options.task});
+  if (options.bias)
+    bias_ = registry.parameter(name + ".bias", {out}, {.draw = options.bias_draw, .task = options.task});
 }
 
 Linear::Linear(Registry& registry, const Linear& whole, int64_t first, int64_t outputs)

@@ -11,6 +11,10 @@ namespace vit {
 struct LinearOptions {
   bool bias = true;
   std::vector<int64_t> weight_shape = {};  // what the file calls it, e.g. a kernel's shape; empty = [out, in]
+  Draw weight_draw = Draw::truncated_normal(0.02f);
+  Draw bias_draw = Draw::constant(0);
+  bool product = false;  // as in ParameterRole, of the weight
+  bool task = false;     // as in ParameterRole, of both
 };
 
 class Linear {
@@ -33,9 +37,10 @@ class Linear {
   /// dW, db are added in turn; dx [M, in] is overwritten unless null. x as forward had it.
   void backward(ConstMatrix dy, ConstMatrix x, const Shard& shard, const Gradients& gradients, Matrix dx) const;
 
- private:
+  /// Operations of a forward pass of `rows` rows.
   double flops(int64_t rows) const { return 2.0 * static_cast<double>(rows * in_ * out_); }
 
+ private:
   std::string forward_label_, backward_label_;  // in a profile: the last word of the name
   int64_t in_;
   int64_t out_;

@@ -6,8 +6,8 @@ namespace vit {
 
 Mlp::Mlp(Registry& registry, const std::string& name, const Options& options)
     : options_(options),
-      fc1_(registry, name + ".fc1", options.width, options.hidden),
-      fc2_(registry, name + ".fc2", options.hidden, options.width) {}
+      fc1_(registry, name + ".fc1", options.width, options.hidden, {.product = true}),
+      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = true}) {}
 
 void Mlp::pack(const Packing& packing, const float* output_scale) {
   quantized_ = packing.dtype == DType::i8;
@@ -15,12 +15,12 @@ void Mlp::pack(const Packing& packing, const float* output_scale) {
   fc2_.pack(packing, output_scale);
 }
 
-Mlp::Saved Mlp::plan(Arena& arena, int64_t rows) const {
+State Mlp::plan(Arena& arena, int64_t rows) const {
   const DType type = between_products(fc1_.type());
-  return {arena.take(type, rows, options_.hidden), arena.take(type, rows, options_.hidden)};
+  return Saved{arena.take(type, rows, options_.hidden), arena.take(type, rows, options_.hidden)};
 }
 
-Mlp::Scratch Mlp::plan_scratch(Arena& arena, int64_t rows, bool training) const {
+State Mlp::plan_scratch(Arena& arena, int64_t rows, bool training) const {
   const DType type = between_products(fc1_.type());
   Scratch scratch;
   scratch.hidden = arena.take(type, rows, options_.hidden);
@@ -29,7 +29,8 @@ Mlp::Scratch Mlp::plan_scratch(Arena& arena, int64_t rows, bool training) const 
   return scratch;
 }
 
-void Mlp::forward_add(ConstMatrix x, const Scratch& scratch, TensorView<float> y) const {
+void Mlp::forward_add(ConstMatrix x, const State& state, TensorView<float> y) const {
+  const auto& scratch = state_of<Scratch>(state);
   const Matrix hidden = scratch.hidden.slice(0, x.rows());
   const Matrix activated = fc2_.type() == DType::i8 ? scratch.activated.slice(0, x.rows()) : hidden;
   fc1_.forward(x, hidden);
@@ -40,7 +41,8 @@ void Mlp::forward_add(ConstMatrix x, const Scratch& scratch, TensorView<float> y
   fc2_.forward(activated, y, true);
 }
 
-void Mlp::forward_train(ConstMatrix x, const Shard& shard, const Saved& saved, TensorView<float> y) const {
+void Mlp::forward_train(ConstMatrix x, const Shard& shard, const State& state, TensorView<float> y) const {
+  const auto& saved = state_of<Saved>(state);
   const Matrix hidden = saved.hidden.slice(0, shard.rows());
   const Matrix activated = saved.activated.slice(0, shard.rows());
   fc1_.forward(x, hidden);
@@ -53,8 +55,10 @@ void Mlp::forward_train(ConstMatrix x, const Shard& shard, const Saved& saved, T
   dropout_rows(shard, y, shard.regularization.dropout, options_.dropout_site + 1);
 }
 
-void Mlp::backward(TensorView<float> dy, ConstMatrix x, const Saved& saved, const Shard& shard,
-                   const Gradients& gradients, const Scratch& scratch, TensorView<float> dx) const {
+void Mlp::backward(TensorView<float> dy, ConstMatrix x, const State& state, const Shard& shard,
+                   const Gradients& gradients, const State& scratch_state, TensorView<float> dx) const {
+  const auto& saved = state_of<Saved>(state);
+  const auto& scratch = state_of<Scratch>(scratch_state);
   const Matrix hidden = saved.hidden.slice(0, shard.rows());
   const Matrix activated = saved.activated.slice(0, shard.rows());
   const Matrix dhidden = scratch.hidden.slice(0, shard.rows());

@@ -7,8 +7,8 @@ namespace vit {
 LayerNorm::LayerNorm(Registry& registry, const std::string& name, int64_t width, float eps)
     : width_(width),
       eps_(eps),
-      weight_(registry.parameter(name + ".weight", {width}, false)),
-      bias_(registry.parameter(name + ".bias", {width}, false)),
+      weight_(registry.parameter(name + ".weight", {width}, {.draw = Draw::constant(1)})),
+      bias_(registry.parameter(name + ".bias", {width}, {})),
       section_(registry.section()) {}
 
 void LayerNorm::pack(const Packing& packing, float output_scale) {
@@ -18,6 +18,10 @@ void LayerNorm::pack(const Packing& packing, float output_scale) {
   };
   take(weight_, gamma_);
   take(bias_, beta_);
+}
+
+Norm::Saved LayerNorm::plan(Arena& arena, int64_t rows) const {
+  return {arena.take<float>({rows}), arena.take<float>({rows})};
 }
 
 void LayerNorm::forward(TensorView<const float> x, Matrix y) const {

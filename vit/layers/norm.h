@@ -1,6 +1,8 @@
-// Layer normalisation with learned scale and shift.
+// Normalisation of each token over its width: the interface, and layer normalisation with learned scale and shift.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "vit/core/arena.h"
@@ -8,25 +10,42 @@
 
 namespace vit {
 
-class LayerNorm {
+class Norm {
  public:
-  LayerNorm(Registry& registry, const std::string& name, int64_t width, float eps);
+  virtual ~Norm() = default;
 
   /// The result is multiplied by `output_scale` (1 / what one unit of an int8 result stands for).
-  void pack(const Packing& packing, float output_scale = 1);
+  virtual void pack(const Packing& packing, float output_scale = 1) = 0;
 
-  /// Mean and reciprocal deviation of each row [M].
+  /// What backward needs of each row [M]; null where a kind has no use for it.
   struct Saved {
     TensorView<float> mean, rstd;
   };
-  static Saved plan(Arena& arena, int64_t rows) { return {arena.take<float>({rows}), arena.take<float>({rows})}; }
+  virtual Saved plan(Arena& arena, int64_t rows) const = 0;
 
   /// y [M, D] of any type, for the product that reads it.
-  void forward(TensorView<const float> x, Matrix y) const;
-  void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const;
+  virtual void forward(TensorView<const float> x, Matrix y) const = 0;
+  virtual void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const = 0;
   /// dx [M, D] = gradient of x + `residual` where given (dx may be residual).
+  virtual void backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
+                        const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const = 0;
+};
+
+/// Makes a norm of one width under a name: the norm of a model.
+using MakeNorm = std::function<std::unique_ptr<Norm>(Registry& registry, const std::string& name, int64_t width)>;
+
+/// Ba et al., arXiv:1607.06450.
+class LayerNorm final : public Norm {
+ public:
+  /// Registers `<name>.weight` [D] and `<name>.bias` [D].
+  LayerNorm(Registry& registry, const std::string& name, int64_t width, float eps);
+
+  void pack(const Packing& packing, float output_scale = 1) override;
+  Saved plan(Arena& arena, int64_t rows) const override;
+  void forward(TensorView<const float> x, Matrix y) const override;
+  void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const override;
   void backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const;
+                const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const override;
 
  private:
   int64_t width_;

@@ -9,23 +9,46 @@
 #include <vector>
 
 #include "vit/core/buffer.h"
+#include "vit/core/rng.h"
 #include "vit/core/tensor_view.h"
 
 namespace vit {
+
+/// The first values of a parameter.
+struct Draw {
+  enum class Kind { constant, truncated_normal, uniform };
+  Kind kind = Kind::constant;
+  float value = 0;  // the constant, the deviation, or the bound on both sides
+
+  static Draw constant(float value) { return {Kind::constant, value}; }
+  /// Cut off at two deviations.
+  static Draw truncated_normal(float deviation) { return {Kind::truncated_normal, deviation}; }
+  static Draw uniform(float bound) { return {Kind::uniform, bound}; }
+};
+
+/// What a parameter is for, as the layer that registers it declares. Initialisation, quantisation, transfer and
+/// optimizers read this; nobody reads it out of names.
+struct ParameterRole {
+  Draw draw = {};
+  bool decay = false;     // weight decay applies: matrices only
+  bool product = false;   // the matrix of a product within the stages: may be int8
+  bool task = false;      // one row a class: new where the classes are others
+  bool trainable = true;  // optimizers may change it
+};
 
 struct Parameter {
   std::string name;            // timm's, e.g. "blocks.3.norm1.weight"
   std::vector<int64_t> shape;  // [out, in] for a Linear
   int64_t offset = 0;          // in the block, in floats
   int64_t count = 0;
-  bool decay = false;  // weight decay applies: matrices only
+  ParameterRole role = {};
 };
 
 /// The names, shapes and places; built once by the layers in the order of the model.
 class ParameterLayout {
  public:
   /// Registers a parameter and returns its index. Offsets are multiples of 16 floats.
-  int add(std::string name, std::vector<int64_t> shape, bool decay);
+  int add(std::string name, std::vector<int64_t> shape, const ParameterRole& role);
 
   const std::vector<Parameter>& all() const { return parameters_; }
   const Parameter& operator[](int index) const { return parameters_[static_cast<std::size_t>(index)]; }
@@ -58,5 +81,8 @@ inline const float* at(const ParameterBlock& block, const Parameter& p) { return
 
 /// The parameters in `block`, which must outlive the source.
 ParameterSource block_source(const ParameterLayout& layout, const ParameterBlock& block);
+
+/// Fills `values` [p.count] with the first values of `p`.
+void draw_values(const Parameter& p, RandomStream random, float* values);
 
 }  // namespace vit

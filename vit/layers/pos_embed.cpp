@@ -15,11 +15,11 @@ void sincos_1d(TensorView<float> table) {
     }
 }
 
-void sincos_2d(int64_t grid, TensorView<float> table) {
+void sincos_2d(int64_t rows, int64_t cols, TensorView<float> table) {
   const int64_t quarter = table.cols() / 4;
-  for (int64_t y = 0; y < grid; ++y)
-    for (int64_t x = 0; x < grid; ++x) {
-      const TensorView<float> row = table[y * grid + x];
+  for (int64_t y = 0; y < rows; ++y)
+    for (int64_t x = 0; x < cols; ++x) {
+      const TensorView<float> row = table[y * cols + x];
       for (int64_t i = 0; i < quarter; ++i) {
         const double omega = std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(quarter));
         row(i) = static_cast<float>(std::sin(static_cast<double>(x) * omega));

@@ -6,7 +6,8 @@ namespace vit {
 
 Residual::Residual(Registry& registry, const std::string& name, const Options& options) : options_(options) {
   if (!options.layer_scale) return;
-  gamma_index_ = registry.parameter(name + ".gamma", {options.width}, false);
+  gamma_index_ =
+      registry.parameter(name + ".gamma", {options.width}, {.draw = Draw::constant(options.layer_scale_init)});
   section_ = registry.section();
 }
 

@@ -14,6 +14,7 @@ class Residual {
   struct Options {
     int64_t width = 0;
     bool layer_scale = false;
+    float layer_scale_init = 1e-5f;
     float drop_path_share = 0;  // of Regularization::drop_path, 0 at the first block and 1 at the last
     int drop_path_site = 0;
   };

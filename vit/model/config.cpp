@@ -7,18 +7,13 @@
 #include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
 #include "vit/core/options.h"
+#include "vit/model/parts.h"
 
 namespace vit {
 
 template <>
 inline constexpr Word<Activation> kWords<Activation>[] = {{Activation::gelu_erf, "gelu"},
                                                           {Activation::gelu_tanh, "gelu_tanh"}};
-template <>
-inline constexpr Word<Pooling> kWords<Pooling>[] = {{Pooling::class_token, "token"}, {Pooling::mean, "avg"}};
-template <>
-inline constexpr Word<PositionEmbedding> kWords<PositionEmbedding>[] = {{PositionEmbedding::learned, "learned"},
-                                                                        {PositionEmbedding::sincos_1d, "sincos_1d"},
-                                                                        {PositionEmbedding::sincos_2d, "sincos_2d"}};
 
 namespace {
 
@@ -113,12 +108,14 @@ constexpr OptionField<ModelConfig> kFields[] = {
      .member = kMember<&ModelConfig::pooling>,
      .stored = Stored::required,
      .option = "--pooling",
+     .words = part_words<readouts>,
      .group = kGroup,
      .help = "what the head reads: the class token or the mean of all tokens"},
     {.name = "position",
      .member = kMember<&ModelConfig::position>,
      .stored = Stored::required,
      .option = "--position",
+     .words = part_words<position_embeddings>,
      .group = kGroup,
      .help = "embedding of the places of the patches"},
     {.name = "class_token",
@@ -149,22 +146,59 @@ constexpr OptionField<ModelConfig> kFields[] = {
      .unit = "X",
      .group = kGroup,
      .help = "their first value"},
+    {.name = "tokenizer",
+     .member = kMember<&ModelConfig::tokenizer>,
+     .stored = Stored::changed,
+     .option = "--tokenizer",
+     .words = part_words<tokenizers>,
+     .group = kGroup,
+     .help = "how pixels become tokens"},
+    {.name = "norm",
+     .member = kMember<&ModelConfig::norm>,
+     .stored = Stored::changed,
+     .option = "--norm",
+     .words = part_words<norms>,
+     .group = kGroup,
+     .help = "of the tokens before each branch of a block"},
+    {.name = "mixer",
+     .member = kMember<&ModelConfig::mixer>,
+     .stored = Stored::changed,
+     .option = "--mixer",
+     .words = part_words<mixers>,
+     .group = kGroup,
+     .help = "how tokens see each other"},
+    {.name = "mlp",
+     .member = kMember<&ModelConfig::mlp>,
+     .stored = Stored::changed,
+     .option = "--mlp",
+     .words = part_words<feed_forwards>,
+     .group = kGroup,
+     .help = "the feed-forward of a block"},
+    {.name = "stages",
+     .member = kMember<&ModelConfig::stages>,
+     .stored = Stored::changed,
+     .option = "--stages",
+     .words = part_words<stage_lists>,
+     .group = kGroup,
+     .help = "what tokens go through"},
+    {.name = "prefix_position",
+     .member = kMember<&ModelConfig::prefix_position>,
+     .stored = Stored::changed,
+     .option = "--prefix-position",
+     .unit = "on|off",
+     .group = kGroup,
+     .help = "tokens in front of the patches have rows of a learned position table"},
 };
 
 Faults faults_of(const ModelConfig& c) {
   Faults faults;
   check_options(model_options(), c, faults);
-  faults.check(c.patch_size < 1 || c.image_size % c.patch_size == 0, "image_size ", c.image_size,
-               " is not a multiple of patch_size ", c.patch_size);
   faults.check(c.heads < 1 || c.width % c.heads == 0, "width ", c.width, " is not a multiple of heads ", c.heads);
   faults.check(c.activation != Activation::none, "activation needs ", word_list<Activation>());
-  faults.check(c.pooling != Pooling::class_token || c.class_token, "pooling by class token needs class_token");
-  faults.check(c.position != PositionEmbedding::sincos_1d || c.width % 2 == 0, "sincos_1d needs an even width");
-  faults.check(c.position != PositionEmbedding::sincos_2d || c.width % 4 == 0,
-               "sincos_2d needs a width divisible by 4");
   faults.check(std::isfinite(c.layer_scale_init), "layer_scale_init is not finite");
-  if (faults.empty() && c.tokens() * c.width > kMaxTable)
-    faults.check(false, "tokens x width needs at most ", kMaxTable, ", has ", c.tokens() * c.width);
+  check_parts(c, faults);
+  if (faults.empty() && c.tokens().count() * c.width > kMaxTable)
+    faults.check(false, "tokens x width needs at most ", kMaxTable, ", has ", c.tokens().count() * c.width);
   return faults;
 }
 

@@ -10,12 +10,12 @@
 #include "vit/core/error.h"
 #include "vit/core/option_table.h"
 #include "vit/kernels/gemm.h"
-#include "vit/layers/pooling.h"
-#include "vit/layers/pos_embed.h"
+#include "vit/layers/tokens.h"
 
 namespace vit {
 
-/// Everything that the numbers of a forward pass depend on, beside the weights.
+/// Everything that the numbers of a forward pass depend on, beside the weights. Parts are chosen by the words of their
+/// tables (model/parts.h); the fields that came after the first files are written only where they differ.
 struct ModelConfig {
   std::string name = "custom";
   int64_t image_size = 224;
@@ -28,17 +28,26 @@ struct ModelConfig {
   int64_t classes = 1000;  // 0 = no head, the pooled features come out
   float eps = 1e-6f;
   Activation activation = Activation::gelu_erf;
-  Pooling pooling = Pooling::class_token;
-  PositionEmbedding position = PositionEmbedding::learned;
+  std::string pooling = "token";     // of readouts()
+  std::string position = "learned";  // of position_embeddings()
   bool class_token = true;
   bool qkv_bias = true;
   bool layer_scale = false;
   float layer_scale_init = 1e-5f;
+  std::string tokenizer = "patch";  // of tokenizers()
+  std::string norm = "layernorm";   // of norms()
+  std::string mixer = "attention";  // of mixers()
+  std::string mlp = "mlp";          // of feed_forwards()
+  std::string stages = "blocks";    // of stage_lists()
+  bool prefix_position = true;      // tokens in front of the grid have rows of the position table
 
-  int64_t grid() const { return image_size / patch_size; }
-  int64_t patches() const { return grid() * grid(); }
-  int64_t tokens() const { return patches() + (class_token ? 1 : 0); }
-  int64_t patch_dim() const { return channels * patch_size * patch_size; }
+  /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
+  int64_t input_patch() const;
+  /// Input rows of an image, and their length.
+  int64_t patches() const;
+  int64_t patch_dim() const;
+  /// What enters the first stage.
+  Tokens tokens() const;
   int64_t head_size() const { return width / heads; }
 
   bool operator==(const ModelConfig&) const = default;

@@ -1,6 +1,4 @@
-// Fresh weights, as timm's VisionTransformer draws them by default.
-#include <algorithm>
-#include <cmath>
+// Fresh weights, as the layers declare them.
 #include <memory>
 
 #include "vit/core/rng.h"
@@ -9,26 +7,6 @@
 
 namespace vit {
 namespace {
-
-constexpr float kDeviation = 0.02f;
-constexpr float kClassTokenDeviation = 1e-6f;
-constexpr std::string_view kPatchProjection = "patch_embed.proj.";
-
-void draw(const ModelConfig& config, const Parameter& p, RandomStream random, float* w) {
-  if (p.name.starts_with(kPatchProjection)) {
-    // The default of a PyTorch convolution: with 0.02 training starts markedly slower.
-    const float bound = 1 / std::sqrt(static_cast<float>(config.patch_dim()));
-    std::generate_n(w, p.count, [&] { return random.uniform(-bound, bound); });
-  } else if (p.name == "cls_token") {
-    std::generate_n(w, p.count, [&] { return random.truncated_normal(kClassTokenDeviation); });
-  } else if (p.shape.size() > 1) {  // matrices and the position table
-    std::generate_n(w, p.count, [&] { return random.truncated_normal(kDeviation); });
-  } else if (p.name.ends_with(".gamma")) {
-    std::fill_n(w, p.count, config.layer_scale_init);
-  } else if (p.name.ends_with(".weight")) {
-    std::fill_n(w, p.count, 1.0f);
-  }
-}
 
 RandomStream stream_of(uint64_t seed, std::size_t parameter) {
   return RandomStream(seed, RandomPurpose::init, parameter);
@@ -44,7 +22,7 @@ Model make_model(const ModelConfig& config, uint64_t seed) {
   model.layout = parameter_layout(config);
   model.weights = ParameterBlock(model.layout.block_size());
   const auto& all = model.layout.all();
-  for (std::size_t i = 0; i < all.size(); ++i) draw(config, all[i], stream_of(seed, i), at(model.weights, all[i]));
+  for (std::size_t i = 0; i < all.size(); ++i) draw_values(all[i], stream_of(seed, i), at(model.weights, all[i]));
   return model;
 }
 
@@ -53,7 +31,7 @@ ParameterSource fresh_parameters(const ModelConfig& config, uint64_t seed) {
   return [=](int parameter) {
     const Parameter& p = (*layout)[parameter];
     ParameterValues values{nullptr, AlignedBuffer<float>(p.count)};
-    draw(config, p, stream_of(seed, static_cast<std::size_t>(parameter)), values.owned.data());
+    draw_values(p, stream_of(seed, static_cast<std::size_t>(parameter)), values.owned.data());
     values.data = values.owned.data();
     return values;
   };

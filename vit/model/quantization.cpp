@@ -11,7 +11,7 @@ namespace vit {
 std::vector<std::string> quantizable_weights(const ParameterLayout& layout) {
   std::vector<std::string> names;
   for (const Parameter& p : layout.all())
-    if (p.name.starts_with("blocks.") && p.shape.size() == 2) names.push_back(p.name);
+    if (p.role.product) names.push_back(p.name);
   return names;
 }
 

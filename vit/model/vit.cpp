@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vit/core/parallel.h"
+#include "vit/model/parts.h"
 
 namespace vit {
 namespace {
@@ -12,35 +13,11 @@ const ModelConfig& validated(const ModelConfig& config) {
   return config;
 }
 
-PatchEmbed::Options embed_options(const ModelConfig& c) {
-  return {.grid = c.grid(),
-          .patch_size = c.patch_size,
-          .channels = c.channels,
-          .width = c.width,
-          .class_token = c.class_token,
-          .position = c.position};
-}
-
-Head::Options head_options(const ModelConfig& c) {
-  return {.width = c.width, .classes = c.classes, .eps = c.eps, .pooling = c.pooling, .class_token = c.class_token};
-}
-
-std::vector<Block> make_blocks(Registry& registry, const ModelConfig& c, bool class_row) {
-  std::vector<Block> blocks;
-  blocks.reserve(static_cast<std::size_t>(c.depth));
-  for (int64_t i = 0; i < c.depth; ++i)
-    blocks.emplace_back(registry, concat("blocks.", i),
-                        Block::Options{.width = c.width,
-                                       .heads = c.heads,
-                                       .mlp_width = c.mlp_width,
-                                       .eps = c.eps,
-                                       .activation = c.activation,
-                                       .qkv_bias = c.qkv_bias,
-                                       .layer_scale = c.layer_scale,
-                                       .class_row = class_row && i == c.depth - 1,
-                                       .index = i,
-                                       .depth = c.depth});
-  return blocks;
+/// The stages with the stream that enters each: one goes on as long as stages work in place.
+std::vector<std::size_t> number_streams(const std::vector<std::unique_ptr<Stage>>& stages) {
+  std::vector<std::size_t> streams{0};
+  for (const auto& stage : stages) streams.push_back(streams.back() + (stage->in_place() ? 0 : 1));
+  return streams;
 }
 
 }  // namespace
@@ -49,80 +26,98 @@ Vit::Vit(const ModelConfig& config, const VitOptions& options)
     : config_(validated(config)),
       options_(options),
       registry_(layout_),
-      embed_(registry_, embed_options(config_)),
-      blocks_(make_blocks(registry_, config_, class_row())),
-      head_(registry_, head_options(config_)) {}
+      tokens_(config_.tokens()),
+      embedding_(make_embedding(config_, registry_)),
+      one_token_(readouts().at(config_.pooling).one_token) {
+  stages_ = stage_lists().at(config_.stages).make(config_, registry_, one_token_ && !options_.all_tokens);
+  readout_ = readouts().at(config_.pooling).make(config_, registry_);
+  stream_of_ = number_streams(stages_);
+}
 
 void Vit::pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale,
                const InputObserver& observe) {
   const Packing packing{source, options_.dtype, training, input_scale, observe};
-  embed_.pack(packing);
-  head_.pack(packing);
-  parallel_for(config_.depth, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) blocks_[static_cast<std::size_t>(i)].pack(packing);
+  embedding_->pack(packing);
+  readout_->pack(packing);
+  parallel_for(static_cast<int64_t>(stages_.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) stages_[static_cast<std::size_t>(i)]->pack(packing);
   });
+}
+
+int64_t Vit::map_count() const {
+  int64_t count = 0;
+  for (const auto& stage : stages_) count += stage->map_count();
+  return count;
+}
+
+bool Vit::for_teams() const {
+  return std::all_of(stages_.begin(), stages_.end(), [](const auto& stage) { return stage->for_teams(); });
 }
 
 Shard Vit::largest(int64_t images) const {
   Shard shard;
   shard.images = images;
-  shard.tokens = config_.tokens();
+  shard.tokens = tokens_;
   return shard;
 }
 
-/// What the head reads of the stream after the last block.
-TensorView<float> Vit::pooled_rows(TensorView<float> x, const Shard& shard) const {
-  if (config_.pooling != Pooling::class_token || class_row()) return x;
-  return x.every(shard.own());
+/// What the readout reads of the stream after the last stage.
+TensorView<float> Vit::read_rows(TensorView<float> x, const Shard& last) const {
+  return one_token_ ? x.every(last.own()) : x;
 }
+
+/// One place a stream, for the stages that a shard of `largest` goes through.
+std::vector<TensorView<float>> Vit::plan_streams(Arena& arena, const Shard& largest) const {
+  Shard shard = largest;
+  int64_t width = config_.width;
+  std::vector<TensorView<float>> streams{arena.take<float>({shard.rows(), width})};
+  for (const auto& stage : stages_) {
+    shard = stage->leaving(shard);
+    width = stage->width_after(width);
+    if (!stage->in_place()) streams.push_back(arena.take<float>({shard.rows(), width}));
+  }
+  return streams;
+}
+
+// ---- one worker ----
 
 InferenceWorkspace Vit::plan_inference(Arena& arena, int64_t images) const {
-  const Shard shard = largest(images);
+  Shard shard = largest(images);
   InferenceWorkspace w;
-  w.embed = embed_.plan_scratch(arena, images, false);
-  w.block = blocks_.front().plan_scratch(arena, shard, false);
-  w.qkv = blocks_.front().plan_qkv(arena, shard.rows());
-  w.x = arena.take<float>({shard.rows(), config_.width});
-  w.head = head_.plan(arena, images);
-  return w;
-}
-
-TrainingWorkspace Vit::plan_training(Arena& arena, int64_t images) const {
-  if (options_.all_tokens) fail(ErrorKind::internal, "[vit] training has no use for all tokens of the last block");
-  const Shard shard = largest(images);
-  TrainingWorkspace w;
-  w.embed = embed_.plan_scratch(arena, images, true);
-  w.block = blocks_.front().plan_scratch(arena, shard, true);
-  w.embedded = arena.take<float>({shard.rows(), config_.width});
-  // The last block's sizes are its own, and backward begins with it: it keeps all.
-  const Block::Saved recomputed =
-      blocks_.size() > 1 ? blocks_.front().plan_recomputed(arena, shard, options_.recompute) : Block::Saved();
-  for (const Block& block : blocks_)
-    w.blocks.push_back(&block == &blocks_.back() ? block.plan(arena, shard)
-                                                 : block.plan(arena, shard, options_.recompute, recomputed));
-  w.head = head_.plan(arena, images);
-  w.logits = arena.take<float>({images, config_.classes});
-  w.dlogits = arena.take<float>({images, config_.classes});
-  w.dfeatures = arena.take<float>({images, config_.width});
-  w.dx = arena.take<float>({shard.rows(), config_.width});
-  w.dpooled = arena.take<float>({images, config_.width});
-  w.losses = arena.take<float>({images});
-  return w;
-}
-
-void Vit::forward(TensorView<const float> patches, const Shard& shard, const InferenceWorkspace& w,
-                  TensorView<float> logits, TensorView<float> maps) const {
-  const TensorView<float> x = w.x.slice(0, shard.rows());
-  const Matrix qkv = w.qkv.slice(0, shard.rows());
-  embed_.forward(patches, shard, w.embed, x);
-  TensorView<float> stream = x;
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    blocks_[i].project(x, shard, qkv, w.block);
-    stream = blocks_[i].finish(x, shard, qkv, w.block);
-    if (maps)
-      blocks_[i].attention().maps(shard, qkv, maps.columns(static_cast<int64_t>(i) * config_.heads, config_.heads));
+  w.embedding = embedding_->plan_scratch(arena, images, false);
+  {
+    Overlay overlay(arena);
+    for (const auto& stage : stages_) {
+      overlay.next();
+      w.stages.push_back(stage->plan_scratch(arena, shard, false));
+      w.shared.push_back(stage->plan_shared(arena, shard));
+      shard = stage->leaving(shard);
+    }
   }
-  head_.forward(pooled_rows(stream, shard), shard, w.head, logits);
+  w.streams = plan_streams(arena, largest(images));
+  w.readout = readout_->plan(arena, shard, false);
+  return w;
+}
+
+void Vit::forward(TensorView<const float> input, const Shard& first, const InferenceWorkspace& w,
+                  TensorView<float> logits, TensorView<float> maps) const {
+  Shard shard = first;
+  TensorView<float> x = w.streams.front().slice(0, shard.rows());
+  embedding_->forward(input, shard, w.embedding, x);
+  int64_t map = 0;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    const Stage& stage = *stages_[i];
+    const Matrix shared = w.shared[i] ? w.shared[i].slice(0, shard.images * shard.tokens.count()) : w.shared[i];
+    const Shard leaving = stage.leaving(shard);
+    const TensorView<float> out = w.streams[stream_of_[i + 1]].slice(0, leaving.rows());
+    stage.begin(x, shard, shared, w.stages[i]);
+    stage.end(x, shard, shared, w.stages[i], out);
+    if (maps && stage.map_count() > 0) stage.maps(shard, shared, maps.columns(map, stage.map_count()));
+    map += stage.map_count();
+    shard = leaving;
+    x = out;
+  }
+  readout_->forward(read_rows(x, shard), shard, w.readout, logits);
 }
 
 // ---- a team on one image ----
@@ -130,12 +125,12 @@ void Vit::forward(TensorView<const float> patches, const Shard& shard, const Inf
 namespace {
 
 /// The tokens of a part; parts differ by one token at most.
-Shard part_shard(int64_t tokens, int part, int parts) {
+Shard part_shard(const Tokens& tokens, int part, int parts) {
   Shard shard;
   shard.images = 1;
   shard.tokens = tokens;
-  shard.first_token = tokens * part / parts;
-  shard.own_tokens = tokens * (part + 1) / parts - shard.first_token;
+  shard.first_token = tokens.count() * part / parts;
+  shard.own_tokens = tokens.count() * (part + 1) / parts - shard.first_token;
   return shard;
 }
 
@@ -143,70 +138,149 @@ Shard part_shard(int64_t tokens, int part, int parts) {
 
 TeamWorkspace Vit::plan_team(Arena& arena, int parts) const {
   TeamWorkspace w;
-  w.embed = embed_.plan_scratch(arena, 1, false);
-  for (int part = 0; part < parts; ++part)
-    w.parts.push_back(blocks_.front().plan_scratch(arena, part_shard(config_.tokens(), part, parts), false));
-  for (Matrix& qkv : w.qkv) qkv = blocks_.front().plan_qkv(arena, config_.tokens());
-  w.x = arena.take<float>({config_.tokens(), config_.width});
-  w.head = head_.plan(arena, 1);
+  w.embedding = embedding_->plan_scratch(arena, 1, false);
+  w.parts.resize(stages_.size());
+  w.shared.resize(stages_.size());
+  for (int part = 0; part < parts; ++part) {
+    Overlay overlay(arena);
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      overlay.next();
+      w.parts[i].push_back(stages_[i]->plan_scratch(arena, part_shard(tokens_, part, parts), false));
+    }
+  }
+  for (const std::size_t first : {std::size_t{0}, std::size_t{1}}) {
+    Overlay overlay(arena);
+    for (std::size_t i = first; i < stages_.size(); i += 2) {
+      overlay.next();
+      w.shared[i] = stages_[i]->plan_shared(arena, largest(1));
+    }
+  }
+  w.streams = plan_streams(arena, largest(1));
+  w.readout = readout_->plan(arena, largest(1), false);
   return w;
 }
 
-// Phase p ends block p - 1 and begins block p for the part's tokens; the last one is the head.
-void Vit::forward_part(int phase, int part, TensorView<const float> patches, const TeamWorkspace& w,
+// A phase ends the stage before and begins the next one for the part's tokens; the last one is the readout. Where the
+// embedding does not split, it has a phase of its own.
+void Vit::forward_part(int phase, int part, TensorView<const float> input, const TeamWorkspace& w,
                        TensorView<float> logits) const {
-  const auto depth = static_cast<int>(config_.depth);
-  if (phase == depth + 1) {
-    const Shard whole = largest(1);
-    const TensorView<float> stream = class_row() ? w.parts.front().leaving : w.x;
-    if (part == 0) head_.forward(pooled_rows(stream, whole), whole, w.head, logits);
+  if (!embedding_->splits()) {
+    if (phase == 0 && part == 0) embedding_->forward(input, largest(1), w.embedding, w.streams.front());
+    if (phase-- == 0) return;
+  }
+  const std::size_t now = static_cast<std::size_t>(phase), count = stages_.size();
+  if (now == count + 1) {
+    Shard last = largest(1);
+    for (const auto& stage : stages_) last = stage->leaving(last);
+    if (part == 0) readout_->forward(read_rows(w.streams.back(), last), last, w.readout, logits);
     return;
   }
-  const Shard shard = part_shard(config_.tokens(), part, static_cast<int>(w.parts.size()));
+  const Shard shard = part_shard(tokens_, part, static_cast<int>(w.parts.front().size()));
   if (shard.own_tokens == 0) return;
-  const TensorView<float> x = w.x.slice(shard.first_token, shard.own_tokens);
-  const Block::Scratch& scratch = w.parts[static_cast<std::size_t>(part)];
-  const auto qkv = [&](int block) { return w.qkv[static_cast<std::size_t>(block % 2)]; };
-  if (phase == 0) {
-    embed_.forward(patches, shard, w.embed, x);
+  const auto own = static_cast<std::size_t>(part);
+  const TensorView<float> x = w.streams.front().slice(shard.first_token, shard.own_tokens);
+  if (now == 0) {
+    if (embedding_->splits()) embedding_->forward(input, shard, w.embedding, x);
   } else {
-    const bool nothing_leaves = phase == depth && class_row() && shard.first_token > 0;
-    if (!nothing_leaves) blocks_[static_cast<std::size_t>(phase - 1)].finish(x, shard, qkv(phase - 1), scratch);
+    const Stage& before = *stages_[now - 1];
+    // A stage that does not work in place lets the first token leave alone.
+    const TensorView<float> out = before.in_place() ? x : w.streams[stream_of_[now]];
+    if (before.in_place() || shard.first_token == 0)
+      before.end(x, shard, w.shared[now - 1], w.parts[now - 1][own], out);
   }
-  if (phase < depth) blocks_[static_cast<std::size_t>(phase)].project(x, shard, qkv(phase), scratch);
+  if (now < count) stages_[now]->begin(x, shard, w.shared[now], w.parts[now][own]);
 }
 
 // ---- training ----
 
-void Vit::forward_train(TensorView<const float> patches, const Shard& shard, const TrainingWorkspace& w) const {
-  TensorView<float> x = w.embedded.slice(0, shard.rows());
-  embed_.forward_train(patches, shard, w.embed, x);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    blocks_[i].forward_train(x, shard, w.blocks[i], w.block);
-    x = w.blocks[i].out.slice(0, blocks_[i].leaving(shard).rows());
+TrainingWorkspace Vit::plan_training(Arena& arena, int64_t images) const {
+  if (options_.all_tokens) fail(ErrorKind::internal, "[vit] training has no use for all tokens of the last block");
+  Shard shard = largest(images);
+  TrainingWorkspace w;
+  w.embedding = embedding_->plan_scratch(arena, images, true);
+  {
+    Overlay overlay(arena);
+    for (const auto& stage : stages_) {
+      overlay.next();
+      w.scratch.push_back(stage->plan_scratch(arena, shard, true));
+      shard = stage->leaving(shard);
+    }
   }
-  head_.forward(pooled_rows(x, shard), shard, w.head, w.logits.slice(0, shard.images));
+  // The last stage keeps all: backward begins with it.
+  const auto recompute = [&](const auto& stage) {
+    return &stage == &stages_.back() ? Recompute::none : options_.recompute;
+  };
+  std::vector<State> recomputed;
+  {
+    Overlay overlay(arena);
+    shard = largest(images);
+    for (const auto& stage : stages_) {
+      overlay.next();
+      recomputed.push_back(stage->plan_recomputed(arena, shard, recompute(stage)));
+      shard = stage->leaving(shard);
+    }
+  }
+  shard = largest(images);
+  int64_t width = config_.width;
+  w.streams.push_back(arena.take<float>({shard.rows(), width}));
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    w.stages.push_back(stages_[i]->plan(arena, shard, recompute(stages_[i]), recomputed[i]));
+    shard = stages_[i]->leaving(shard);
+    width = stages_[i]->width_after(width);
+    w.streams.push_back(arena.take<float>({shard.rows(), width}));
+  }
+  w.readout = readout_->plan(arena, shard, true);
+  w.logits = arena.take<float>({images, config_.classes});
+  w.dlogits = arena.take<float>({images, config_.classes});
+  w.gradients = plan_streams(arena, largest(images));
+  w.losses = arena.take<float>({images});
+  return w;
 }
 
-void Vit::backward(TensorView<const float> patches, const Shard& shard, const TrainingWorkspace& w,
-                   const Gradients& gradients) const {
-  const TensorView<float> dx = w.dx.slice(0, shard.rows());
-  TensorView<float> dout = class_row() ? w.dpooled.slice(0, shard.images) : dx;
-  head_.backward(w.dlogits.slice(0, shard.images), w.head, shard, gradients, w.dfeatures, dout);
-  for (std::size_t i = blocks_.size(); i-- > 0;) {
-    const TensorView<float> x = (i == 0 ? w.embedded : w.blocks[i - 1].out).slice(0, shard.rows());
-    if (options_.recompute == Recompute::block && i + 1 < blocks_.size())
-      blocks_[i].forward_train(x, shard, w.blocks[i], w.block);
-    blocks_[i].backward(dout, x, w.blocks[i], shard, gradients, w.block, dx);
-    dout = dx;
+void Vit::forward_train(TensorView<const float> input, const Shard& first, const TrainingWorkspace& w) const {
+  Shard shard = first;
+  TensorView<float> x = w.streams.front().slice(0, shard.rows());
+  embedding_->forward_train(input, shard, w.embedding, x);
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    const Shard leaving = stages_[i]->leaving(shard);
+    const TensorView<float> out = w.streams[i + 1].slice(0, leaving.rows());
+    stages_[i]->forward_train(x, shard, w.stages[i], w.scratch[i], out);
+    shard = leaving;
+    x = out;
   }
-  embed_.backward(dx, patches, shard, gradients, w.embed);
+  readout_->forward(read_rows(x, shard), shard, w.readout, w.logits.slice(0, shard.images));
+}
+
+/// The stages behind `stage`, which a shard of their own reaches, and then itself.
+void Vit::backward_from(std::size_t i, const Shard& shard, const TrainingWorkspace& w,
+                        const Gradients& gradients) const {
+  const TensorView<float> x = w.streams[i].slice(0, shard.rows());
+  const TensorView<float> dx = w.gradients[stream_of_[i]].slice(0, shard.rows());
+  if (i == stages_.size()) {
+    const TensorView<float> read = read_rows(dx, shard);
+    if (read.rows() < dx.rows()) std::fill_n(dx.data(), dx.size(), 0.0f);
+    readout_->backward(w.dlogits.slice(0, shard.images), read_rows(x, shard), w.readout, shard, gradients, read);
+    return;
+  }
+  const Shard leaving = stages_[i]->leaving(shard);
+  backward_from(i + 1, leaving, w, gradients);
+  if (options_.recompute == Recompute::block && i + 1 < stages_.size())
+    stages_[i]->forward_train(x, shard, w.stages[i], w.scratch[i], w.streams[i + 1].slice(0, leaving.rows()));
+  const TensorView<float> dout = w.gradients[stream_of_[i + 1]].slice(0, leaving.rows());
+  stages_[i]->backward(dout, x, w.stages[i], shard, gradients, w.scratch[i], dx);
+}
+
+void Vit::backward(TensorView<const float> input, const Shard& shard, const TrainingWorkspace& w,
+                   const Gradients& gradients) const {
+  backward_from(0, shard, w, gradients);
+  embedding_->backward(w.gradients.front().slice(0, shard.rows()), input, shard, gradients, w.embedding);
 }
 
 int64_t default_micro_batch(const ModelConfig& config) {
   constexpr int64_t kRows = 1100;
+  const int64_t tokens = config.tokens().count();
   int64_t images = 1;
-  while (2 * images * config.tokens() <= kRows) images *= 2;
+  while (2 * images * tokens <= kRows) images *= 2;
   return images;
 }
 

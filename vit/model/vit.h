@@ -1,48 +1,46 @@
-// The network: patch embedding, blocks, head; the order of the layers and nothing else.
+// The network: embedding, stages, readout; the order of the parts and nothing else.
 #pragma once
 
-#include <array>
+#include <memory>
 #include <vector>
 
 #include "vit/core/arena.h"
-#include "vit/layers/block.h"
-#include "vit/layers/head.h"
-#include "vit/layers/patch_embed.h"
+#include "vit/layers/embedding.h"
+#include "vit/layers/readout.h"
+#include "vit/layers/stage.h"
 #include "vit/model/config.h"
 
 namespace vit {
 
 /// The memory of one worker in inference, for at most `images` images at a time.
 struct InferenceWorkspace {
-  PatchEmbed::Scratch embed;
-  Block::Scratch block;
-  Matrix qkv;           // [M, 3D]
-  TensorView<float> x;  // [M, D]
-  Head::Saved head;
+  State embedding;
+  std::vector<State> stages;
+  std::vector<Matrix> shared;              // what the halves of each stage hand each other
+  std::vector<TensorView<float>> streams;  // [M, D]: a new one behind each stage that does not work in place
+  State readout;
 };
 
 /// The memory of a team of workers that share the tokens of one image.
 struct TeamWorkspace {
-  PatchEmbed::Scratch embed;
-  std::vector<Block::Scratch> parts;
-  std::array<Matrix, 2> qkv;  // [N, 3D] of even and odd blocks: one is read while the next is written
-  TensorView<float> x;        // [N, D]
-  Head::Saved head;
+  State embedding;
+  std::vector<std::vector<State>> parts;  // of each stage and worker
+  std::vector<Matrix> shared;             // stages take turns in two places: one is read while the next is written
+  std::vector<TensorView<float>> streams;
+  State readout;
 };
 
 /// The memory of one worker in training.
 struct TrainingWorkspace {
-  PatchEmbed::Scratch embed;
-  Block::Scratch block;
-  TensorView<float> embedded;  // [M, D], what the first block reads
-  std::vector<Block::Saved> blocks;
-  Head::Saved head;
-  TensorView<float> logits;     // [B, C]
-  TensorView<float> dlogits;    // [B, C]
-  TensorView<float> dfeatures;  // [B, D]
-  TensorView<float> dx;         // [M, D]
-  TensorView<float> dpooled;    // [B, D], of the class tokens after the last block
-  TensorView<float> losses;     // [B]
+  State embedding;
+  std::vector<State> stages;  // what they keep
+  std::vector<State> scratch;
+  std::vector<TensorView<float>> streams;    // [M, D] before the first stage and behind each
+  std::vector<TensorView<float>> gradients;  // one where stages work in place
+  State readout;
+  TensorView<float> logits;   // [B, C]
+  TensorView<float> dlogits;  // [B, C]
+  TensorView<float> losses;   // [B]
 };
 
 struct VitOptions {
@@ -51,9 +49,9 @@ struct VitOptions {
   bool all_tokens = false;  // the last block computes all tokens even where only the class token is read (maps)
 };
 
-/// Vision Transformer as timm's VisionTransformer computes it. With a class token the last block asks, projects and
-/// feeds forward that token alone: the same result for less work. Many threads may run `forward*` and `backward` at
-/// once, each with a workspace of its own; `pack` must not run beside them.
+/// Vision Transformer as timm's VisionTransformer computes it. Where the readout reads the first token alone, the last
+/// block asks, projects and feeds forward that token alone: the same result for less work. Many threads may run
+/// `forward*` and `backward` at once, each with a workspace of its own; `pack` must not run beside them.
 class Vit {
  public:
   /// Throws Error (usage) for a configuration that `validate` refuses.
@@ -64,6 +62,11 @@ class Vit {
   const ModelConfig& config() const { return config_; }
   DType dtype() const { return options_.dtype; }
   const ParameterLayout& layout() const { return layout_; }
+  /// The tokens that enter the first stage.
+  const Tokens& tokens() const { return tokens_; }
+  const Embedding& embedding() const { return *embedding_; }
+  const std::vector<std::unique_ptr<Stage>>& stages() const { return stages_; }
+  const Readout& readout() const { return *readout_; }
   /// Gates that a Turnstile for the gradients needs.
   int sections() const { return registry_.sections(); }
 
@@ -77,33 +80,44 @@ class Vit {
   TrainingWorkspace plan_training(Arena& arena, int64_t images) const;
   TeamWorkspace plan_team(Arena& arena, int parts) const;
 
-  /// logits [b, C] (may be null) from patches [b * patches, 3*P*P]; features in workspace.head.features. `maps`
-  /// [b, L*H, N*N] receives the attention of every layer and head unless null.
-  void forward(TensorView<const float> patches, const Shard& shard, const InferenceWorkspace& workspace,
+  /// logits [b, C] (may be null) from the tokenizer's input rows; the features are readout().features(). `maps`
+  /// [b, map_count(), N*N] receives the attention of every layer and head unless null.
+  void forward(TensorView<const float> input, const Shard& shard, const InferenceWorkspace& workspace,
                TensorView<float> logits, TensorView<float> maps) const;
+  int64_t map_count() const;
+
+  /// Whether all stages let several workers share an image.
+  bool for_teams() const;
   /// One image by a team: all parts of a phase must end before one of the next begins. The last phase leaves
-  /// logits [1, C] (may be null) and workspace.head.features. patches [patches, 3*P*P].
-  int team_phases() const { return static_cast<int>(config_.depth) + 2; }
-  void forward_part(int phase, int part, TensorView<const float> patches, const TeamWorkspace& workspace,
+  /// logits [1, C] (may be null) and the features.
+  int team_phases() const { return static_cast<int>(stages_.size()) + 2 + (embedding_->splits() ? 0 : 1); }
+  void forward_part(int phase, int part, TensorView<const float> input, const TeamWorkspace& workspace,
                     TensorView<float> logits) const;
+
   /// workspace.logits and all that backward needs.
-  void forward_train(TensorView<const float> patches, const Shard& shard, const TrainingWorkspace& workspace) const;
+  void forward_train(TensorView<const float> input, const Shard& shard, const TrainingWorkspace& workspace) const;
   /// Adds to the gradients from workspace.dlogits.
-  void backward(TensorView<const float> patches, const Shard& shard, const TrainingWorkspace& workspace,
+  void backward(TensorView<const float> input, const Shard& shard, const TrainingWorkspace& workspace,
                 const Gradients& gradients) const;
 
  private:
   Shard largest(int64_t images) const;
-  bool class_row() const { return config_.pooling == Pooling::class_token && !options_.all_tokens; }
-  TensorView<float> pooled_rows(TensorView<float> x, const Shard& shard) const;
+  std::vector<TensorView<float>> plan_streams(Arena& arena, const Shard& largest) const;
+  TensorView<float> read_rows(TensorView<float> x, const Shard& last) const;
+  void backward_from(std::size_t stage, const Shard& shard, const TrainingWorkspace& w,
+                     const Gradients& gradients) const;
 
   ModelConfig config_;
   VitOptions options_;
   ParameterLayout layout_;
   Registry registry_;
-  PatchEmbed embed_;
-  std::vector<Block> blocks_;
-  Head head_;
+  Tokens tokens_;
+  std::unique_ptr<Embedding> embedding_;
+  std::vector<std::unique_ptr<Stage>> stages_;
+  std::unique_ptr<Readout> readout_;
+  std::vector<std::size_t> stream_of_;  // of what enters each stage, and at last of what leaves: a stream goes on where
+                                        // stages work in place
+  bool one_token_;                      // the readout reads the first token of each image alone
 };
 
 /// Images that one worker takes through the network at a time: enough rows for the products' best speed, few

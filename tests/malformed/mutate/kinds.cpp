@@ -16,6 +16,7 @@
 #include "tests/support/source_files.h"
 #include "tests/train/small_run.h"
 #include "train/checkpoint.h"
+#include "train/optimizer.h"
 #include "train/trainer.h"
 #include "vit/io/hdf5.h"
 #include "vit/model/model_file.h"
@@ -80,9 +81,9 @@ void write_checkpoint(const fs::path& path, float ema_decay) {
   TrainState state;
   state.model = make_initial_model(config, small_data());
   state.model.training = {{"config", to_json(config)}};
-  const int64_t size = state.model.layout.block_size();
-  state.optimizer = {ParameterBlock(size), ParameterBlock(size), 6};
-  if (ema_decay > 0) state.raw = ParameterBlock(size);
+  state.optimizer = Optimizer(state.model.layout, config).make_state();
+  state.optimizer.updates = 6;
+  if (ema_decay > 0) state.raw = ParameterBlock(state.model.layout.block_size());
   state.counters.history = {{.epoch = 1, .step = 6, .lr = 0.1f, .train_loss = 0.7, .val_loss = {}, .val_top1 = 0.5}};
   state.counters.epoch = 1;
   state.counters.step = 6;

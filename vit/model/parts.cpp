@@ -1,0 +1,246 @@
+#include "vit/model/parts.h"
+
+#include <algorithm>
+
+#include "vit/layers/attention.h"
+#include "vit/layers/mlp.h"
+#include "vit/layers/patch_tokenizer.h"
+#include "vit/layers/pooled_readout.h"
+#include "vit/layers/pos_embed.h"
+
+namespace vit {
+namespace {
+
+Tokens patch_grid(const ModelConfig& c) {
+  return {.prefix = 0, .rows = c.image_size / c.patch_size, .cols = c.image_size / c.patch_size};
+}
+
+void check_patches(const ModelConfig& c, Faults& faults) {
+  faults.check(c.patch_size < 1 || c.image_size % c.patch_size == 0, "image_size ", c.image_size,
+               " is not a multiple of patch_size ", c.patch_size);
+}
+
+std::unique_ptr<Tokenizer> make_patch_tokenizer(const ModelConfig& c, Registry& registry) {
+  return std::make_unique<PatchTokenizer>(
+      registry, PatchTokenizer::Options{
+                    .patches = c.patches(), .patch_size = c.patch_size, .channels = c.channels, .width = c.width});
+}
+
+std::unique_ptr<Norm> make_layer_norm(const ModelConfig& c, Registry& registry, const std::string& name,
+                                      int64_t width) {
+  return std::make_unique<LayerNorm>(registry, name, width, c.eps);
+}
+
+Attention::Options attention_options(const ModelConfig& c) {
+  Attention::Options options{.width = c.width, .heads = c.heads, .qkv_bias = c.qkv_bias};
+  for (const QueryKeyMapPart& part : query_key_maps().rows())
+    if (part.wanted(c))
+      options.maps.push_back([make = part.make, c](Registry& registry, const std::string& name,
+                                                   const MixerPlace& place) { return make(c, registry, name, place); });
+  for (const AttentionBiasPart& part : attention_biases().rows())
+    if (part.wanted(c))
+      options.bias = [make = part.make, c](Registry& registry, const std::string& name, const MixerPlace& place) {
+        return make(c, registry, name, place);
+      };
+  return options;
+}
+
+std::unique_ptr<Mixer> make_attention(const ModelConfig& c, Registry& registry, const std::string& name,
+                                      const MixerPlace& place) {
+  return std::make_unique<Attention>(registry, name, attention_options(c), place);
+}
+
+std::unique_ptr<FeedForward> make_mlp(const ModelConfig& c, Registry& registry, const std::string& name,
+                                      int dropout_site) {
+  return std::make_unique<Mlp>(
+      registry, name,
+      Mlp::Options{.width = c.width, .hidden = c.mlp_width, .activation = c.activation, .dropout_site = dropout_site});
+}
+
+BlockParts block_parts(const ModelConfig& c) {
+  return {.norm = norm_of(c),
+          .mixer = [&c](Registry& registry, const std::string& name,
+                        const MixerPlace& place) { return mixers().at(c.mixer).make(c, registry, name, place); },
+          .feed_forward = [&c](Registry& registry, const std::string& name,
+                               int site) { return feed_forwards().at(c.mlp).make(c, registry, name, site); }};
+}
+
+/// `depth` equal blocks.
+std::vector<std::unique_ptr<Stage>> make_blocks(const ModelConfig& c, Registry& registry, bool class_row) {
+  std::vector<std::unique_ptr<Stage>> blocks;
+  const BlockParts parts = block_parts(c);
+  for (int64_t i = 0; i < c.depth; ++i)
+    blocks.push_back(std::make_unique<Block>(
+        registry, concat("blocks.", i),
+        Block::Options{.width = c.width,
+                       .tokens = c.tokens(),
+                       .layer_scale = c.layer_scale,
+                       .layer_scale_init = c.layer_scale_init,
+                       .class_row = class_row && i == c.depth - 1 && mixers().at(c.mixer).class_row,
+                       .index = i,
+                       .depth = c.depth},
+        parts));
+  return blocks;
+}
+
+template <Pooling kPooling>
+std::unique_ptr<Readout> make_pooled_readout(const ModelConfig& c, Registry& registry) {
+  return std::make_unique<PooledReadout>(
+      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling}, norm_of(c));
+}
+
+void share_grid(const Tokens& tokens, double* shares) {
+  std::fill_n(shares + tokens.prefix, tokens.patches(), 1 / static_cast<double>(tokens.patches()));
+}
+
+void needs_class_token(const ModelConfig& c, Faults& faults) {
+  faults.check(c.class_token, "pooling by class token needs class_token");
+}
+
+}  // namespace
+
+// ---- the tables ----
+
+PartTable<TokenizerPart>& tokenizers() {
+  static PartTable<TokenizerPart> table("tokenizer",
+                                        {{{"patch", "one Linear on the pixels of each patch", check_patches},
+                                          [](const ModelConfig& c) { return c.patch_size; },
+                                          patch_grid,
+                                          make_patch_tokenizer}});
+  return table;
+}
+
+PartTable<PrefixPart>& prefix_tokens() {
+  static PartTable<PrefixPart> table("prefix token",
+                                     {{{"cls_token", "the class token"}, 1e-6f, [](const ModelConfig& c) {
+                                         return static_cast<int64_t>(c.class_token);
+                                       }}});
+  return table;
+}
+
+PartTable<PositionPart>& position_embeddings() {
+  static PartTable<PositionPart> table(
+      "position",
+      {{{"learned", "a learned row a token"}, {}},
+       {{"sincos_1d", "sines and cosines of the token's number",
+         [](const ModelConfig& c, Faults& faults) { faults.check(c.width % 2 == 0, "sincos_1d needs an even width"); }},
+        [](const Tokens&, TensorView<float> rows) { sincos_1d(rows); }},
+       {{"sincos_2d", "sines and cosines of the token's place in the picture",
+         [](const ModelConfig& c, Faults& faults) {
+           faults.check(c.width % 4 == 0, "sincos_2d needs a width divisible by 4");
+         }},
+        [](const Tokens& tokens, TensorView<float> rows) {
+          sincos_2d(tokens.rows, tokens.cols, rows.slice(tokens.prefix, tokens.patches()));
+        }},
+       {{"none", "no position embedding"}, [](const Tokens&, TensorView<float>) {}}});
+  return table;
+}
+
+PartTable<NormPart>& norms() {
+  static PartTable<NormPart> table("norm", {{{"layernorm", "layer normalisation"}, make_layer_norm}});
+  return table;
+}
+
+PartTable<MixerPart>& mixers() {
+  static PartTable<MixerPart> table("mixer",
+                                    {{{"attention", "multi-head self-attention of all tokens"}, true, make_attention}});
+  return table;
+}
+
+PartTable<QueryKeyMapPart>& query_key_maps() {
+  static PartTable<QueryKeyMapPart> table("query-key map", {});
+  return table;
+}
+
+PartTable<AttentionBiasPart>& attention_biases() {
+  static PartTable<AttentionBiasPart> table("attention bias", {});
+  return table;
+}
+
+PartTable<FeedForwardPart>& feed_forwards() {
+  static PartTable<FeedForwardPart> table("mlp", {{{"mlp", "two Linears with GELU between"}, make_mlp}});
+  return table;
+}
+
+PartTable<StageListPart>& stage_lists() {
+  static PartTable<StageListPart> table("stages", {{{"blocks", "equal pre-norm Transformer blocks"}, make_blocks}});
+  return table;
+}
+
+PartTable<ReadoutPart>& readouts() {
+  static PartTable<ReadoutPart> table(
+      "pooling", {{{"token", "the class token", needs_class_token},
+                   true,
+                   make_pooled_readout<Pooling::class_token>,
+                   [](const Tokens&, double* shares) { shares[0] = 1; }},
+                  {{"avg", "the mean of the grid's tokens"}, false, make_pooled_readout<Pooling::mean>, share_grid}});
+  return table;
+}
+
+// ---- a config's parts ----
+
+namespace {
+
+template <class Row>
+void check_row(const ModelConfig& config, const char* field, const PartTable<Row>& table, const std::string& word,
+               Faults& faults) {
+  const Row* row = table.find(word);
+  faults.check(row != nullptr, field, ": needs one of ", table.word_list(), ", has '", word, "'");
+  if (row != nullptr && row->check) row->check(config, faults);
+}
+
+template <class Row>
+void check_wanted(const ModelConfig& config, const PartTable<Row>& table, Faults& faults) {
+  for (const Row& row : table.rows())
+    if (row.check && row.wanted(config)) row.check(config, faults);
+}
+
+}  // namespace
+
+void check_parts(const ModelConfig& config, Faults& faults) {
+  check_row(config, "tokenizer", tokenizers(), config.tokenizer, faults);
+  check_row(config, "position", position_embeddings(), config.position, faults);
+  check_row(config, "norm", norms(), config.norm, faults);
+  check_row(config, "mixer", mixers(), config.mixer, faults);
+  check_row(config, "mlp", feed_forwards(), config.mlp, faults);
+  check_row(config, "stages", stage_lists(), config.stages, faults);
+  check_row(config, "pooling", readouts(), config.pooling, faults);
+  check_wanted(config, query_key_maps(), faults);
+  check_wanted(config, attention_biases(), faults);
+}
+
+MakeNorm norm_of(const ModelConfig& config) {
+  const NormPart& part = norms().at(config.norm);
+  return [&part, config](Registry& registry, const std::string& name, int64_t width) {
+    return part.make(config, registry, name, width);
+  };
+}
+
+std::unique_ptr<Embedding> make_embedding(const ModelConfig& config, Registry& registry) {
+  Embedding::Options options{.tokens = config.tokens(),
+                             .width = config.width,
+                             .position = position_embeddings().at(config.position).fill,
+                             .position_on_prefix = config.prefix_position};
+  for (const PrefixPart& part : prefix_tokens().rows())
+    if (const int64_t count = part.count(config); count > 0)
+      options.prefix.push_back({part.word, count, part.deviation});
+  return std::make_unique<Embedding>(
+      registry, options, [&](Registry& own) { return tokenizers().at(config.tokenizer).make(config, own); });
+}
+
+int64_t ModelConfig::input_patch() const { return tokenizers().at(tokenizer).input_patch(*this); }
+
+int64_t ModelConfig::patches() const {
+  const int64_t side = image_size / input_patch();
+  return side * side;
+}
+
+int64_t ModelConfig::patch_dim() const { return channels * input_patch() * input_patch(); }
+
+Tokens ModelConfig::tokens() const {
+  Tokens tokens = tokenizers().at(tokenizer).grid(*this);
+  for (const PrefixPart& part : prefix_tokens().rows()) tokens.prefix += part.count(*this);
+  return tokens;
+}
+
+}  // namespace vit
