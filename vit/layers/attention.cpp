@@ -51,7 +51,7 @@ State Attention::plan(Arena& arena, const Shard& in, const Shard& out) const {
               arena.take(proj_.type(), out.rows(), options_.width),
               arena.take<float>({out.images * options_.heads, out.own()}),
               {}};
-  for (const auto& map : maps_) saved.maps.push_back(map->plan(arena, out.rows(), in.rows()));
+  for (const auto& map : maps_) saved.maps.push_back(map->plan(arena, out.rows(), in.rows(), saved.qkv.type()));
   return saved;
 }
 
@@ -250,8 +250,9 @@ void Attention::maps_backward(const Saved& saved, Matrix dqkv, const Shard& in, 
   });
   for_queries_and_keys(dqkv, 0, rows, in, [&](Matrix dx, QueryOrKey which, const RowTokens& tokens) {
     for (std::size_t i = maps_.size(); i-- > 0;)
-      maps_[i]->backward(dx, mapped[static_cast<std::size_t>(which)], which, tokens, saved.maps[i], in, gradients);
+      maps_[i]->backward(dx, mapped[static_cast<std::size_t>(which)], which, tokens, saved.maps[i]);
   });
+  for (std::size_t i = 0; i < maps_.size(); ++i) maps_[i]->add_gradients(saved.maps[i], in, gradients);
 }
 
 void Attention::backward(TensorView<float> dy, ConstMatrix x, const State& state, const Shard& in, const Shard& out,

@@ -43,6 +43,9 @@ void draw_values(const Parameter& p, RandomStream random, float* values) {
       return;
     case Draw::Kind::uniform:
       std::generate_n(values, p.count, [&] { return random.uniform(-draw.value, draw.value); });
+      return;
+    case Draw::Kind::custom:
+      draw.fill(random, values);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vit/core/buffer.h"
@@ -16,14 +17,18 @@ namespace vit {
 
 /// The first values of a parameter.
 struct Draw {
-  enum class Kind { constant, truncated_normal, uniform };
+  enum class Kind { constant, truncated_normal, uniform, custom };
   Kind kind = Kind::constant;
   float value = 0;  // the constant, the deviation, or the bound on both sides
+  std::function<void(RandomStream& random, float* values)> fill = {};  // of the custom kind
 
   static Draw constant(float value) { return {Kind::constant, value}; }
   /// Cut off at two deviations.
   static Draw truncated_normal(float deviation) { return {Kind::truncated_normal, deviation}; }
   static Draw uniform(float bound) { return {Kind::uniform, bound}; }
+  static Draw custom(std::function<void(RandomStream& random, float* values)> fill) {
+    return {Kind::custom, 0, std::move(fill)};
+  }
 };
 
 /// What a parameter is for, as the layer that registers it declares. Initialisation, quantisation, transfer and

@@ -27,15 +27,18 @@ class QueryKeyMap {
   virtual ~QueryKeyMap() = default;
 
   virtual void pack(const Packing& packing) = 0;
-  /// What backward needs, for so many rows of queries and of keys.
-  virtual State plan(Arena& arena, int64_t queries, int64_t keys) const = 0;
+  /// What backward needs, for so many rows of queries and of keys, of one type.
+  virtual State plan(Arena& arena, int64_t queries, int64_t keys, DType type) const = 0;
 
   virtual void forward(Matrix x, QueryOrKey which, const RowTokens& tokens) const = 0;
   /// The same for all rows of a shard, and what backward needs.
   virtual void forward_train(Matrix x, QueryOrKey which, const RowTokens& tokens, const State& saved) const = 0;
-  /// dx in place, from the gradient of the mapped rows to that of the rows before; `x` as forward left them.
-  virtual void backward(Matrix dx, ConstMatrix x, QueryOrKey which, const RowTokens& tokens, const State& saved,
-                        const Shard& shard, const Gradients& gradients) const = 0;
+  /// dx in place, from the gradient of the mapped rows to that of the rows before; `x` as the last map left them. Sums
+  /// of parameters' gradients stay in `saved` ...
+  virtual void backward(Matrix dx, ConstMatrix x, QueryOrKey which, const RowTokens& tokens,
+                        const State& saved) const = 0;
+  /// ... until queries and keys have both been there.
+  virtual void add_gradients(const State& saved, const Shard& shard, const Gradients& gradients) const = 0;
 };
 
 /// Makes the map of one attention layer, `name`.
