@@ -188,6 +188,14 @@ constexpr OptionField<ModelConfig> kFields[] = {
      .unit = "on|off",
      .group = kGroup,
      .help = "tokens in front of the patches have rows of a learned position table"},
+    {.name = "registers",
+     .member = kMember<&ModelConfig::registers>,
+     .range = Range{0, 1024},
+     .stored = Stored::changed,
+     .option = "--registers",
+     .unit = "N",
+     .group = kGroup,
+     .help = "learned tokens beside those of the patches (Darcet et al., arXiv:2309.16588)"},
 };
 
 Faults faults_of(const ModelConfig& c) {

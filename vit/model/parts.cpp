@@ -111,10 +111,12 @@ PartTable<TokenizerPart>& tokenizers() {
 }
 
 PartTable<PrefixPart>& prefix_tokens() {
-  static PartTable<PrefixPart> table("prefix token",
-                                     {{{"cls_token", "the class token"}, 1e-6f, [](const ModelConfig& c) {
-                                         return static_cast<int64_t>(c.class_token);
-                                       }}});
+  static PartTable<PrefixPart> table(
+      "prefix token",
+      {{{"cls_token", "the class token"}, 1e-6f, [](const ModelConfig& c) { return int64_t{c.class_token}; }},
+       {{"reg_token", "registers: Darcet et al., arXiv:2309.16588"}, 1e-6f, [](const ModelConfig& c) {
+          return c.registers;
+        }}});
   return table;
 }
 
