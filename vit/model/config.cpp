@@ -196,6 +196,13 @@ constexpr OptionField<ModelConfig> kFields[] = {
      .unit = "N",
      .group = kGroup,
      .help = "learned tokens beside those of the patches (Darcet et al., arXiv:2309.16588)"},
+    {.name = "qk_norm",
+     .member = kMember<&ModelConfig::qk_norm>,
+     .stored = Stored::changed,
+     .option = "--qk-norm",
+     .unit = "on|off",
+     .group = kGroup,
+     .help = "a norm of the queries and keys of each head (Dehghani et al., arXiv:2302.05442)"},
 };
 
 Faults faults_of(const ModelConfig& c) {

@@ -41,6 +41,7 @@ struct ModelConfig {
   std::string stages = "blocks";    // of stage_lists()
   bool prefix_position = true;      // tokens in front of the grid have rows of the position table
   int64_t registers = 0;            // learned tokens behind the class token
+  bool qk_norm = false;             // of the queries and keys of each head
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
   int64_t input_patch() const;

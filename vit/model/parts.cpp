@@ -7,6 +7,7 @@
 #include "vit/layers/patch_tokenizer.h"
 #include "vit/layers/pooled_readout.h"
 #include "vit/layers/pos_embed.h"
+#include "vit/layers/qk_norm.h"
 
 namespace vit {
 namespace {
@@ -97,6 +98,16 @@ void needs_class_token(const ModelConfig& c, Faults& faults) {
   faults.check(c.class_token, "pooling by class token needs class_token");
 }
 
+std::unique_ptr<QueryKeyMap> make_qk_norm(const ModelConfig& c, Registry& registry, const std::string& name,
+                                          const MixerPlace&) {
+  return std::make_unique<QueryKeyNorm>(
+      registry, name,
+      QueryKeyNorm::Options{.kind = c.norm == "rmsnorm" ? HeadNorm::Kind::rms : HeadNorm::Kind::layer,
+                            .heads = c.heads,
+                            .head_size = c.head_size(),
+                            .eps = c.eps});
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -150,7 +161,9 @@ PartTable<MixerPart>& mixers() {
 }
 
 PartTable<QueryKeyMapPart>& query_key_maps() {
-  static PartTable<QueryKeyMapPart> table("query-key map", {});
+  static PartTable<QueryKeyMapPart> table(
+      "query-key map",
+      {{{"qk_norm", "a norm of each head"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm}});
   return table;
 }
 
