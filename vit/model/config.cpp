@@ -45,6 +45,9 @@ constexpr int64_t kMaxTable = int64_t{1} << 30;
 
 constexpr const char* kGroup = "Architecture, changes of --model";
 
+std::vector<std::string> rope_words() { return {"none", "axial", "dinov3", "mixed"}; }
+std::vector<std::string> rope_order_words() { return {"ij", "xy"}; }
+
 constexpr OptionField<ModelConfig> kFields[] = {
     {.name = "name", .member = kMember<&ModelConfig::name>, .stored = Stored::required},
     {.name = "image_size", .member = kMember<&ModelConfig::image_size>, .range = kSide, .stored = Stored::required},
@@ -203,6 +206,43 @@ constexpr OptionField<ModelConfig> kFields[] = {
      .unit = "on|off",
      .group = kGroup,
      .help = "a norm of the queries and keys of each head (Dehghani et al., arXiv:2302.05442)"},
+    {.name = "rope",
+     .member = kMember<&ModelConfig::rope>,
+     .stored = Stored::changed,
+     .option = "--rope",
+     .words = rope_words,
+     .group = kGroup,
+     .help = "rotary positions of queries and keys (Su et al., arXiv:2104.09864)"},
+    {.name = "rope_theta",
+     .member = kMember<&ModelConfig::rope_theta>,
+     .range = kAboveZero,
+     .stored = Stored::changed,
+     .option = "--rope-theta",
+     .unit = "X",
+     .group = kGroup,
+     .help = "base of their frequencies"},
+    {.name = "rope_reference",
+     .member = kMember<&ModelConfig::rope_reference>,
+     .range = kAtLeastZero,
+     .stored = Stored::changed,
+     .option = "--rope-reference",
+     .unit = "N",
+     .group = kGroup,
+     .help = "axial ones: patches a side that places are scaled to; 0 = they are counted"},
+    {.name = "rope_offset",
+     .member = kMember<&ModelConfig::rope_offset>,
+     .stored = Stored::changed,
+     .option = "--rope-offset",
+     .unit = "X",
+     .group = kGroup,
+     .help = "axial ones: of the first place"},
+    {.name = "rope_order",
+     .member = kMember<&ModelConfig::rope_order>,
+     .stored = Stored::changed,
+     .option = "--rope-order",
+     .words = rope_order_words,
+     .group = kGroup,
+     .help = "axial ones: ij = row first, xy = column first"},
 };
 
 Faults faults_of(const ModelConfig& c) {

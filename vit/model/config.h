@@ -42,6 +42,11 @@ struct ModelConfig {
   bool prefix_position = true;      // tokens in front of the grid have rows of the position table
   int64_t registers = 0;            // learned tokens behind the class token
   bool qk_norm = false;             // of the queries and keys of each head
+  std::string rope = "none";        // rotary positions: none, axial, dinov3 or mixed
+  float rope_theta = 10000;         // base of their frequencies
+  float rope_reference = 0;         // axial: places run over so many, whatever the grid; 0 = they are counted
+  float rope_offset = 0;            // axial: of the first place
+  std::string rope_order = "ij";    // axial: row and then column, or "xy"
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
   int64_t input_patch() const;

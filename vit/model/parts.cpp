@@ -8,6 +8,7 @@
 #include "vit/layers/pooled_readout.h"
 #include "vit/layers/pos_embed.h"
 #include "vit/layers/qk_norm.h"
+#include "vit/layers/rope.h"
 
 namespace vit {
 namespace {
@@ -108,6 +109,26 @@ std::unique_ptr<QueryKeyMap> make_qk_norm(const ModelConfig& c, Registry& regist
                             .eps = c.eps});
 }
 
+std::unique_ptr<QueryKeyMap> make_rope(const ModelConfig& c, Registry& registry, const std::string&,
+                                       const MixerPlace& place) {
+  const RopeLayout layout = c.rope == "axial"    ? RopeLayout::axial
+                            : c.rope == "dinov3" ? RopeLayout::dinov3
+                                                 : RopeLayout::mixed;
+  return std::make_unique<Rope>(registry,
+                                Rope::Options{.layout = layout,
+                                              .heads = c.heads,
+                                              .head_size = c.head_size(),
+                                              .theta = c.rope_theta,
+                                              .reference = c.rope_reference,
+                                              .offset = c.rope_offset,
+                                              .column_first = c.rope_order == "xy"},
+                                place);
+}
+
+void check_rope(const ModelConfig& c, Faults& faults) {
+  faults.check(c.heads < 1 || c.head_size() % 4 == 0, "rope: needs heads of a multiple of 4, has ", c.head_size());
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -163,7 +184,8 @@ PartTable<MixerPart>& mixers() {
 PartTable<QueryKeyMapPart>& query_key_maps() {
   static PartTable<QueryKeyMapPart> table(
       "query-key map",
-      {{{"qk_norm", "a norm of each head"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm}});
+      {{{"qk_norm", "a norm of each head"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm},
+       {{"rope", "rotary positions", check_rope}, [](const ModelConfig& c) { return c.rope != "none"; }, make_rope}});
   return table;
 }
 
