@@ -8,6 +8,7 @@
 #include "vit/layers/pooled_readout.h"
 #include "vit/layers/pos_embed.h"
 #include "vit/layers/qk_norm.h"
+#include "vit/layers/rms_norm.h"
 #include "vit/layers/rope.h"
 
 namespace vit {
@@ -129,6 +130,10 @@ void check_rope(const ModelConfig& c, Faults& faults) {
   faults.check(c.heads < 1 || c.head_size() % 4 == 0, "rope: needs heads of a multiple of 4, has ", c.head_size());
 }
 
+std::unique_ptr<Norm> make_rms_norm(const ModelConfig& c, Registry& registry, const std::string& name, int64_t width) {
+  return std::make_unique<RmsNorm>(registry, name, width, c.eps);
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -171,7 +176,8 @@ PartTable<PositionPart>& position_embeddings() {
 }
 
 PartTable<NormPart>& norms() {
-  static PartTable<NormPart> table("norm", {{{"layernorm", "layer normalisation"}, make_layer_norm}});
+  static PartTable<NormPart> table("norm", {{{"layernorm", "layer normalisation"}, make_layer_norm},
+                                            {{"rmsnorm", "root mean square normalisation"}, make_rms_norm}});
   return table;
 }
 

@@ -1,0 +1,30 @@
+// Root mean square normalisation with a learned scale. Zhang and Sennrich, arXiv:1910.07467.
+#pragma once
+
+#include <string>
+
+#include "vit/layers/norm.h"
+
+namespace vit {
+
+class RmsNorm final : public Norm {
+ public:
+  /// Registers `<name>.weight` [D].
+  RmsNorm(Registry& registry, const std::string& name, int64_t width, float eps);
+
+  void pack(const Packing& packing, float output_scale = 1) override;
+  Saved plan(Arena& arena, int64_t rows) const override { return {{}, arena.take<float>({rows})}; }
+  void forward(TensorView<const float> x, Matrix y) const override;
+  void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const override;
+  void backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
+                const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const override;
+
+ private:
+  int64_t width_;
+  float eps_;
+  int weight_;
+  int section_;
+  AlignedBuffer<float> gamma_;
+};
+
+}  // namespace vit
