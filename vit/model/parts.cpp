@@ -10,6 +10,7 @@
 #include "vit/layers/qk_norm.h"
 #include "vit/layers/rms_norm.h"
 #include "vit/layers/rope.h"
+#include "vit/layers/swiglu.h"
 
 namespace vit {
 namespace {
@@ -134,6 +135,12 @@ std::unique_ptr<Norm> make_rms_norm(const ModelConfig& c, Registry& registry, co
   return std::make_unique<RmsNorm>(registry, name, width, c.eps);
 }
 
+std::unique_ptr<FeedForward> make_swiglu(const ModelConfig& c, Registry& registry, const std::string& name,
+                                         int dropout_site) {
+  return std::make_unique<SwiGlu>(
+      registry, name, SwiGlu::Options{.width = c.width, .hidden = c.mlp_width, .dropout_site = dropout_site});
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -201,7 +208,8 @@ PartTable<AttentionBiasPart>& attention_biases() {
 }
 
 PartTable<FeedForwardPart>& feed_forwards() {
-  static PartTable<FeedForwardPart> table("mlp", {{{"mlp", "two Linears with GELU between"}, make_mlp}});
+  static PartTable<FeedForwardPart> table(
+      "mlp", {{{"mlp", "two Linears with GELU between"}, make_mlp}, {{"swiglu", "gated by SiLU"}, make_swiglu}});
   return table;
 }
 
