@@ -10,6 +10,7 @@
 #include "vit/layers/qk_norm.h"
 #include "vit/layers/rms_norm.h"
 #include "vit/layers/rope.h"
+#include "vit/layers/sequence_readout.h"
 #include "vit/layers/swiglu.h"
 
 namespace vit {
@@ -141,6 +142,11 @@ std::unique_ptr<FeedForward> make_swiglu(const ModelConfig& c, Registry& registr
       registry, name, SwiGlu::Options{.width = c.width, .hidden = c.mlp_width, .dropout_site = dropout_site});
 }
 
+std::unique_ptr<Readout> make_sequence_readout(const ModelConfig& c, Registry& registry) {
+  return std::make_unique<SequenceReadout>(registry, SequenceReadout::Options{.width = c.width, .classes = c.classes},
+                                           norm_of(c));
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -224,7 +230,8 @@ PartTable<ReadoutPart>& readouts() {
                    true,
                    make_pooled_readout<Pooling::class_token>,
                    [](const Tokens&, double* shares) { shares[0] = 1; }},
-                  {{"avg", "the mean of the grid's tokens"}, false, make_pooled_readout<Pooling::mean>, share_grid}});
+                  {{"avg", "the mean of the grid's tokens"}, false, make_pooled_readout<Pooling::mean>, share_grid},
+                  {{"seq", "a sum of all tokens with learned shares"}, false, make_sequence_readout, share_grid}});
   return table;
 }
 
