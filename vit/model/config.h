@@ -47,6 +47,10 @@ struct ModelConfig {
   float rope_reference = 0;         // axial: places run over so many, whatever the grid; 0 = they are counted
   float rope_offset = 0;            // axial: of the first place
   std::string rope_order = "ij";    // axial: row and then column, or "xy"
+  int64_t conv_layers = 1;          // of the convolutional tokenizer
+  int64_t conv_kernel = 3;
+  int64_t conv_stride = 1;
+  int64_t conv_width = 64;  // channels between its layers
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
   int64_t input_patch() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vit/layers/attention.h"
+#include "vit/layers/conv_tokenizer.h"
 #include "vit/layers/mlp.h"
 #include "vit/layers/patch_tokenizer.h"
 #include "vit/layers/pooled_readout.h"
@@ -147,6 +148,26 @@ std::unique_ptr<Readout> make_sequence_readout(const ModelConfig& c, Registry& r
                                            norm_of(c));
 }
 
+ConvTokenizer::Options conv_options(const ModelConfig& c) {
+  return {.image_size = c.image_size,
+          .channels = c.channels,
+          .layers = c.conv_layers,
+          .kernel = c.conv_kernel,
+          .stride = c.conv_stride,
+          .hidden = c.conv_width,
+          .width = c.width};
+}
+
+void check_convolutions(const ModelConfig& c, Faults& faults) {
+  faults.check(c.conv_kernel % 2 == 1, "conv_kernel: needs an odd number, has ", c.conv_kernel);
+  faults.check(c.conv_stride < 1 || ConvTokenizer::grid(conv_options(c)).rows >= 2, "image_size ", c.image_size,
+               " leaves no grid of tokens behind ", c.conv_layers, " convolutions of stride ", c.conv_stride);
+}
+
+std::unique_ptr<Tokenizer> make_conv_tokenizer(const ModelConfig& c, Registry& registry) {
+  return std::make_unique<ConvTokenizer>(registry, conv_options(c));
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -156,7 +177,11 @@ PartTable<TokenizerPart>& tokenizers() {
                                         {{{"patch", "one Linear on the pixels of each patch", check_patches},
                                           [](const ModelConfig& c) { return c.patch_size; },
                                           patch_grid,
-                                          make_patch_tokenizer}});
+                                          make_patch_tokenizer},
+                                         {{"conv", "convolutions with pooling", check_convolutions},
+                                          [](const ModelConfig&) { return int64_t{1}; },
+                                          [](const ModelConfig& c) { return ConvTokenizer::grid(conv_options(c)); },
+                                          make_conv_tokenizer}});
   return table;
 }
 
