@@ -275,6 +275,13 @@ constexpr OptionField<ModelConfig> kFields[] = {
      .unit = "N",
      .group = kGroup,
      .help = "channels between them"},
+    {.name = "relative_bias",
+     .member = kMember<&ModelConfig::relative_bias>,
+     .stored = Stored::changed,
+     .option = "--relative-bias",
+     .unit = "on|off",
+     .group = kGroup,
+     .help = "a learned bias of attention for each step between two places (Shaw et al., arXiv:1803.02155)"},
 };
 
 Faults faults_of(const ModelConfig& c) {

@@ -50,7 +50,8 @@ struct ModelConfig {
   int64_t conv_layers = 1;          // of the convolutional tokenizer
   int64_t conv_kernel = 3;
   int64_t conv_stride = 1;
-  int64_t conv_width = 64;  // channels between its layers
+  int64_t conv_width = 64;     // channels between its layers
+  bool relative_bias = false;  // of the scores, by the step between two places
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
   int64_t input_patch() const;

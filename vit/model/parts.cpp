@@ -9,6 +9,7 @@
 #include "vit/layers/pooled_readout.h"
 #include "vit/layers/pos_embed.h"
 #include "vit/layers/qk_norm.h"
+#include "vit/layers/relative_bias.h"
 #include "vit/layers/rms_norm.h"
 #include "vit/layers/rope.h"
 #include "vit/layers/sequence_readout.h"
@@ -168,6 +169,11 @@ std::unique_ptr<Tokenizer> make_conv_tokenizer(const ModelConfig& c, Registry& r
   return std::make_unique<ConvTokenizer>(registry, conv_options(c));
 }
 
+std::unique_ptr<AttentionBias> make_relative_bias(const ModelConfig& c, Registry& registry, const std::string& name,
+                                                  const MixerPlace& place) {
+  return std::make_unique<RelativeBias>(registry, name, place.tokens, c.heads);
+}
+
 }  // namespace
 
 // ---- the tables ----
@@ -234,7 +240,9 @@ PartTable<QueryKeyMapPart>& query_key_maps() {
 }
 
 PartTable<AttentionBiasPart>& attention_biases() {
-  static PartTable<AttentionBiasPart> table("attention bias", {});
+  static PartTable<AttentionBiasPart> table("attention bias", {{{"relative_bias", "by the step between two places"},
+                                                                [](const ModelConfig& c) { return c.relative_bias; },
+                                                                make_relative_bias}});
   return table;
 }
 
