@@ -85,9 +85,6 @@ __attribute__((noinline)) void add_bias(const Bf16Bias& bias, float scale, int64
   }
 }
 
-/// What scores are still to be multiplied by after add_bias, if there is one.
-VIT_INLINE float rest_of_scale(float scale, const Bf16Bias& bias) { return bias.data == nullptr ? scale : 1; }
-
 /// The maxima of four rows; lanes after the last key become -inf in memory.
 VIT_INLINE Four mask_tail_and_max(int64_t keys, VectorRows<float> scores) {
   const int64_t last = (keys - 1) / kLanes * kLanes;
@@ -143,7 +140,7 @@ VIT_INLINE void scale_row(int64_t count, float factor, float* values) {
 /// Works on whole groups of four queries, what the last ones hold does not matter.
 __attribute__((noinline)) void online_softmax(const Bf16Forward& call, int64_t queries, const KeyBlock& block,
                                               VectorRows<float> scores) {
-  const float scale = kLog2E * rest_of_scale(call.scale, call.bias);
+  const float scale = kLog2E * call.score_scale;
   for (int64_t i = 0; i < queries; i += 4) {
     const VectorRows<float> four{scores.row(i), scores.stride};
     if (call.ahead != nullptr) call.ahead->step(4);
@@ -337,7 +334,7 @@ VIT_INLINE void backward_block(const Bf16Backward& call, int64_t first, int64_t 
                             dscores,
                             call.log2_sum_exp + tile,
                             call.delta + tile,
-                            rest_of_scale(call.scale, call.bias),
+                            call.score_scale,
                             call.scale,
                             {p.row(tile / 2), p.stride},
                             {ds.row(tile / 2), ds.stride},

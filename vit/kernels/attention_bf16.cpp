@@ -90,6 +90,7 @@ void attention_forward_bf16(ConstMatrix q, ConstMatrix k, ConstMatrix v, const A
   call.k = bf16_rows(k.slice(0, keys));
   call.v = bf16_rows(v.slice(0, keys));
   call.scale = options.scale;
+  call.score_scale = options.bias ? 1 : options.scale;
   call.out_scale = options.out_scale;
   call.bias = {options.bias.data(), options.bias.stride(0)};
   if (out.type() == DType::i8)
@@ -118,6 +119,7 @@ void attention_backward_bf16(ConstMatrix dout, ConstMatrix q, ConstMatrix k, Con
   call.out = bf16_rows(out);
   call.log_sum_exp = log_sum_exp;
   call.scale = options.scale;
+  call.score_scale = options.bias ? 1 : options.scale;
   call.bias = {options.bias.data(), options.bias.stride(0)};
   call.dbias = gradients.dbias.data();
   call.dbias_stride = gradients.dbias.stride(0);

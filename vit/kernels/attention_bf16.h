@@ -37,7 +37,8 @@ struct Bf16Plan {
 /// Of all keys, or of those that are not masked.
 Bf16Plan bf16_plan(int64_t queries, int64_t keys, int64_t head_size);
 
-/// [Nq, Nk], or null.
+/// [Nq, Nk], or null. Where there is one, it is added to the scaled scores: then score_scale, what is left to multiply
+/// scores by, is 1.
 struct Bf16Bias {
   const float* data;
   int64_t stride;
@@ -46,7 +47,7 @@ struct Bf16Bias {
 struct Bf16Forward {
   Bf16Plan plan;
   Bf16Rows q, k, v;
-  float scale, out_scale;
+  float scale, score_scale, out_scale;
   Bf16Bias bias;
   BFloat16* out;   // null for int8
   int8_t* out_i8;  // null for bf16
@@ -64,7 +65,7 @@ struct Bf16Backward {
   Bf16Plan plan;
   Bf16Rows dout, q, k, v, out;
   const float* log_sum_exp;
-  float scale;
+  float scale, score_scale;
   Bf16Bias bias;
   float* dbias;  // [Nq, Nk], or null
   int64_t dbias_stride;
