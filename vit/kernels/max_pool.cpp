@@ -5,6 +5,7 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
+#include <cstddef>
 #include <cstdint>
 
 #include "vit/kernels/check_shape.h"
