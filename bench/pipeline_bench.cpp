@@ -13,6 +13,7 @@
 #include "datasets/dataset.h"
 #include "datasets/hdf5_writer.h"
 #include "datasets/loader.h"
+#include "preprocess/image.h"
 #include "preprocess/pipeline.h"
 #include "preprocess/resize_crop.h"
 #include "vit/core/buffer.h"
@@ -24,9 +25,9 @@ using vit::Image;
 
 Image make_picture(int64_t width, int64_t height, uint64_t seed = 0) {
   vit::RandomStream random(seed, vit::RandomPurpose::test);
-  Image image{width, height, std::vector<uint8_t>(static_cast<std::size_t>(3 * width * height))};
+  cv::Mat rgb = vit::new_pixels(width, height);
   const float frequency = random.uniform(8, 16) / static_cast<float>(width + height);
-  auto* pixel = image.pixels.data();
+  uint8_t* pixel = rgb.data;
   for (int64_t y = 0; y < height; ++y)
     for (int64_t x = 0; x < width; ++x)
       for (int c = 0; c < 3; ++c) {
@@ -34,7 +35,7 @@ Image make_picture(int64_t width, int64_t height, uint64_t seed = 0) {
             std::sin(frequency * static_cast<float>((c + 1) * x)) + std::cos(frequency * static_cast<float>(y));
         *pixel++ = static_cast<uint8_t>(128 + 50 * wave + random.uniform(-8, 8));
       }
-  return image;
+  return vit::image_from_rgb(rgb);
 }
 
 std::vector<uint8_t> to_jpeg(const Image& image) {
@@ -42,8 +43,8 @@ std::vector<uint8_t> to_jpeg(const Image& image) {
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
   constexpr int kQuality = 90;
-  tjCompress2(encoder.get(), image.pixels.data(), static_cast<int>(image.width), 0, static_cast<int>(image.height),
-              TJPF_RGB, &bytes, &size, TJSAMP_420, kQuality, 0);
+  tjCompress2(encoder.get(), image.rgb.data, image.rgb.cols, 0, image.rgb.rows, TJPF_RGB, &bytes, &size, TJSAMP_420,
+              kQuality, 0);
   std::vector<uint8_t> jpeg(bytes, bytes + size);
   tjFree(bytes);
   return jpeg;
@@ -93,9 +94,9 @@ void whole(benchmark::State& state) {
 }
 
 void augment(benchmark::State& state, const vit::AugmentConfig& config) {
-  const Image image = make_picture(32, 32);
-  vit::RandomStream random(1, vit::RandomPurpose::test);
-  run(state, 1, [&] { benchmark::DoNotOptimize(vit::augment(image, config, random)); });
+  const cv::Mat picture = make_picture(32, 32).rgb;
+  vit::AugmentRandom random(1, 0, 0);
+  run(state, 1, [&] { benchmark::DoNotOptimize(vit::augment(picture, vit::AugmentStage::square, config, random)); });
 }
 
 /// A data set of small pictures that goes when the program ends.
@@ -107,8 +108,10 @@ class SmallPictures {
       : path_(std::filesystem::temp_directory_path() / ("vit-bench-" + std::to_string(::getpid()) + ".h5")) {
     vit::Hdf5DatasetWriter writer(path_);
     auto split = writer.begin_split("train", vit::SplitFormat::pixels(kSide, kSide));
-    for (int64_t i = 0; i < kPictures; ++i)
-      split.append(make_picture(kSide, kSide, static_cast<uint64_t>(i)).pixels, 0);
+    for (int64_t i = 0; i < kPictures; ++i) {
+      const cv::Mat rgb = make_picture(kSide, kSide, static_cast<uint64_t>(i)).rgb;
+      split.append({rgb.data, rgb.total() * 3}, 0);
+    }
     split.end();
     writer.finish({{"all"}, "bench/pipeline_bench.cpp", {}});
   }

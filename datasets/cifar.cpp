@@ -1,7 +1,9 @@
 #include "datasets/cifar.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <opencv2/core.hpp>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -12,7 +14,7 @@
 namespace vit {
 namespace {
 
-constexpr int64_t kSide = 32;
+constexpr int kSide = 32;
 constexpr int64_t kPlane = kSide * kSide;
 
 struct Format {
@@ -138,11 +140,15 @@ class CifarReader {
       }
     }
     result.picture = [contents = std::move(contents), pixels = std::move(pixels)](int64_t index) {
-      const uint8_t* planes = pixels.at(static_cast<size_t>(index));
-      Image image{kSide, kSide, Bytes(static_cast<size_t>(3 * kPlane))};
-      for (int64_t p = 0; p < kPlane; ++p)
-        for (int64_t c = 0; c < 3; ++c) image.pixels[static_cast<size_t>(3 * p + c)] = planes[c * kPlane + p];
-      return image;
+      auto* record = const_cast<uint8_t*>(pixels.at(static_cast<size_t>(index)));  // only read
+      std::array<cv::Mat, 3> planes;
+      for (cv::Mat& plane : planes) {
+        plane = cv::Mat(kSide, kSide, CV_8UC1, record);
+        record += kPlane;
+      }
+      cv::Mat rgb;
+      cv::merge(planes, rgb);
+      return image_from_rgb(std::move(rgb));
     };
     return result;
   }

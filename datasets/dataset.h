@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "datasets/folder_layout.h"
-#include "preprocess/image.h"
 
 namespace vit {
+
+struct Image;
 
 /// Labelled pictures in a fixed order. Thread-safe.
 class Split {

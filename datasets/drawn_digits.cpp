@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/picture_folder.h"
+#include "preprocess/image.h"
 #include "vit/core/error.h"
 #include "vit/core/rng.h"
 
@@ -63,14 +64,12 @@ Image draw_digit(int64_t digit, int64_t index, const DrawnDigitsOptions& options
   cv::resize(bent, small, {side, side}, 0, 0, cv::INTER_AREA);
 
   const float brightness = random.uniform(0.7f, 1.0f);
-  Image image{side, side, std::vector<uint8_t>(static_cast<size_t>(side) * static_cast<size_t>(side) * 3)};
-  auto out = image.pixels.begin();
   for (int y = 0; y < side; ++y)
     for (int x = 0; x < side; ++x) {
       const float value = brightness * static_cast<float>(small.at<uint8_t>(y, x)) + 8 * random.normal();
-      out = std::fill_n(out, 3, static_cast<uint8_t>(std::lround(std::clamp(value, 0.0f, 255.0f))));
+      small.at<uint8_t>(y, x) = static_cast<uint8_t>(std::lround(std::clamp(value, 0.0f, 255.0f)));
     }
-  return image;
+  return image_from_bgr(small);
 }
 
 void draw_digits(const std::filesystem::path& out, const DrawnDigitsOptions& options) {

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "preprocess/image.h"
-
 namespace vit {
+
+struct Image;
 
 struct DrawnDigitsOptions {
   int64_t train = 400;  // pictures a digit

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "datasets/hdf5_format.h"
+#include "preprocess/image.h"
 #include "vit/core/buffer.h"
 #include "vit/core/error.h"
 #include "vit/core/parallel.h"
@@ -68,14 +69,14 @@ class PictureBytes {
                                   static_cast<std::size_t>(rows * row_bytes_));
   }
 
-  std::vector<uint8_t> copy(int64_t begin, int64_t rows) const {
+  /// As many rows as fill `to`.
+  void copy(int64_t begin, std::span<uint8_t> to) const {
+    const int64_t rows = std::ssize(to) / row_bytes_;
     if (in_memory()) {
-      const auto bytes = view(begin, rows);
-      return {bytes.begin(), bytes.end()};
+      std::ranges::copy(view(begin, rows), to.begin());
+    } else {
+      reader_->read_rows(begin, rows, to);
     }
-    std::vector<uint8_t> bytes(static_cast<std::size_t>(rows * row_bytes_));
-    reader_->read_rows(begin, rows, bytes);
-    return bytes;
   }
 
  private:
@@ -109,14 +110,20 @@ class Hdf5Split final : public Split {
 
   Image image(int64_t index) const override {
     checked(index);
-    if (!header_.encoded) return {header_.width, header_.height, pictures_.copy(index, 1)};
+    if (!header_.encoded) {
+      cv::Mat rgb = new_pixels(header_.width, header_.height);
+      pictures_.copy(index, {rgb.data, rgb.total() * rgb.elemSize()});
+      return image_from_rgb(std::move(rgb));
+    }
     const auto [begin, bytes] = rows_of(index);
     const DecodeLimits limits;
     if (bytes > limits.max_bytes)
       fail(ErrorKind::data, "[dataset] ", label_of(index), " has ", bytes, " bytes, at most ", limits.max_bytes,
            " are read");
     if (pictures_.in_memory()) return decode_image(pictures_.view(begin, bytes), label_of(index), limits);
-    return decode_image(pictures_.copy(begin, bytes), label_of(index), limits);
+    std::vector<uint8_t> file(static_cast<std::size_t>(bytes));
+    pictures_.copy(begin, file);
+    return decode_image(file, label_of(index), limits);
   }
 
  private:

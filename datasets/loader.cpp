@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "preprocess/image.h"
 #include "vit/core/error.h"
 #include "vit/core/parallel.h"
 
@@ -72,8 +73,7 @@ class BatchMaker {
     try {
       const Image image = split_->image(index);
       if (options_.augmentation) {
-        RandomStream random(options_.seed, RandomPurpose::augment, static_cast<uint64_t>(options_.epoch),
-                            static_cast<uint64_t>(index));
+        AugmentRandom random(options_.seed, static_cast<uint64_t>(options_.epoch), static_cast<uint64_t>(index));
         pipeline_.prepare_augmented(image, *options_.augmentation, random, rows);
       } else {
         pipeline_.prepare(image, rows);

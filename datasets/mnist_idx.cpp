@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <opencv2/core.hpp>
 #include <utility>
 
 #include "datasets/archive.h"
@@ -79,11 +80,8 @@ class IdxFile {
 };
 
 Image picture_of(const IdxFile& images, int64_t index) {
-  const int64_t pixels = images.rows() * images.columns();
-  Image image{images.columns(), images.rows(), Bytes(static_cast<size_t>(3 * pixels))};
-  const uint8_t* gray = images.item(index);
-  for (int64_t p = 0; p < pixels; ++p) std::fill_n(image.pixels.begin() + 3 * p, 3, gray[p]);
-  return image;
+  auto* values = const_cast<uint8_t*>(images.item(index));  // only read
+  return image_from_bgr(cv::Mat(static_cast<int>(images.rows()), static_cast<int>(images.columns()), CV_8UC1, values));
 }
 
 ArraySplit split_of(int which, std::shared_ptr<const IdxFile> images, const IdxFile& labels) {

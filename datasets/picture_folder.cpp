@@ -1,7 +1,6 @@
 #include "datasets/picture_folder.h"
 
 #include <fstream>
-#include <opencv2/imgproc.hpp>
 #include <vector>
 
 #include "preprocess/encode_png.h"
@@ -9,14 +8,6 @@
 
 namespace vit {
 namespace {
-
-std::vector<uint8_t> png_of(const Image& image) {
-  const cv::Mat rgb(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
-                    const_cast<uint8_t*>(image.pixels.data()));
-  cv::Mat bgr;
-  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  return encode_png(bgr);
-}
 
 std::string file_name(int64_t index) {
   std::string digits = std::to_string(index);
@@ -39,7 +30,7 @@ void PictureFolder::add(const std::string& split, const std::string& class_name,
     if (error) fail(ErrorKind::io, "[picture_folder] cannot make the folder ", folder.string(), ": ", error.message());
   }
   const std::filesystem::path path = folder / file_name(count);
-  const std::vector<uint8_t> bytes = png_of(image);
+  const std::vector<uint8_t> bytes = encode_png(image);
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   file.close();

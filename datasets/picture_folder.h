@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "preprocess/image.h"
-
 namespace vit {
+
+struct Image;
 
 /// ROOT/<split>/<class>/0000.png, 0001.png, ... in the order of `add`. Not thread-safe.
 class PictureFolder {

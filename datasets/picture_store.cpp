@@ -1,6 +1,7 @@
 #include "datasets/picture_store.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "preprocess/resize_crop.h"
@@ -76,7 +77,7 @@ ImportSummary PictureStore::finish(const std::vector<std::string>& class_names, 
 void PictureStore::prepare(Picture& picture) const {
   if (!picture.error.empty()) return;
   try {
-    if (picture.image.pixels.empty()) picture.image = decode_image(picture.file, picture.path);
+    if (picture.image.rgb.empty()) picture.image = decode_image(picture.file, picture.path);
     if (options_.encoded) {
       picture.image = {};  // it was decoded to know that it can be
     } else {
@@ -84,7 +85,9 @@ void PictureStore::prepare(Picture& picture) const {
       if (geometry_)
         picture.image = resize_crop(picture.image, *geometry_);
       else if (options_.exif_rotate)
-        picture.image = upright(std::move(picture.image));
+        picture.image = upright(picture.image);
+      cv::Mat& rgb = picture.image.rgb;
+      if (!rgb.isContinuous() || rgb.isSubmatrix()) rgb = rgb.clone();  // lets go of what it was cut from
     }
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::data) throw;
@@ -101,20 +104,23 @@ void PictureStore::append(const Picture& picture) {
   auto& split = splits_[static_cast<size_t>(picture.split)];
   if (!split)
     split = writer_.begin_split(std::string(kSplitNames[static_cast<size_t>(picture.split)]), format_for(picture));
-  split->append(options_.encoded ? picture.file : picture.image.pixels, picture.label, picture.path);
+  const cv::Mat& rgb = picture.image.rgb;
+  split->append(
+      options_.encoded ? std::span<const uint8_t>(picture.file) : std::span<const uint8_t>(rgb.data, rgb.total() * 3),
+      picture.label, picture.path);
   stored_splits_.push_back(picture.split);
   stored_labels_.push_back(picture.label);
 }
 
 void PictureStore::check_size(const Picture& picture) {
-  const Image& image = picture.image;
+  const int64_t width = picture.image.rgb.cols, height = picture.image.rgb.rows;
   if (width_ == 0) {
-    width_ = image.width;
-    height_ = image.height;
+    width_ = width;
+    height_ = height;
   }
-  if (image.width != width_ || image.height != height_)
+  if (width != width_ || height != height_)
     fail(ErrorKind::data, "[import] ", picture.path, ": needs ", width_, " x ", height_,
-         " pixels as the pictures before it, has ", image.width, " x ", image.height,
+         " pixels as the pictures before it, has ", width, " x ", height,
          "; --size makes all one size, --encoded keeps the files as they are");
 }
 

@@ -19,8 +19,8 @@ struct Picture {
   int32_t label = 0;
   std::string path;           // for people; stored when not empty
   std::vector<uint8_t> file;  // as it was read; empty when `image` came from an array
-  Image image;
-  std::string error;  // why it is left out; empty when it can be stored
+  Image image;                // its rows without gaps once it is to be stored
+  std::string error;          // why it is left out; empty when it can be stored
 };
 
 class PictureStore {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "preprocess/image.h"
 #include "vit/core/error.h"
 
 namespace vit {

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "preprocess/image.h"
-
 namespace vit {
 
 struct TileGridOptions {

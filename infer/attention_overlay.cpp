@@ -5,6 +5,7 @@
 
 #include "infer/picture.h"
 #include "infer/text_format.h"
+#include "preprocess/image.h"
 #include "vit/io/atomic_file.h"
 
 namespace vit {
@@ -59,8 +60,10 @@ std::string title_of(const Explanation& explanation, int width) {
   return fit_text(best.label, kTitleSize, width - text_width(share, kTitleSize)) + share;
 }
 
-cv::Mat draw(const Explanation& explanation) {
-  const cv::Mat picture = enlarge(mat_from_image(explanation.view));
+}  // namespace
+
+cv::Mat draw_attention(const Explanation& explanation) {
+  const cv::Mat picture = enlarge(bgr_from_image(explanation.view));
   const cv::Mat overlay = blend(picture, heat_of(explanation.map, picture.size()));
   const int side = picture.cols;
   cv::Mat sheet(kTitle + picture.rows + kCaption + kMargin, 2 * side + 3 * kMargin, CV_8UC3, kPaper);
@@ -74,12 +77,8 @@ cv::Mat draw(const Explanation& explanation) {
   return sheet;
 }
 
-}  // namespace
-
-Image draw_attention(const Explanation& explanation) { return image_from_mat(draw(explanation)); }
-
 void save_attention(const std::filesystem::path& path, const Explanation& explanation) {
-  const std::vector<unsigned char> png = encode_png(draw(explanation));
+  const std::vector<unsigned char> png = encode_png(draw_attention(explanation));
   write_file_atomically(path, {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
 #include "infer/explain.h"
-#include "preprocess/image.h"
 
 namespace vit {
 
-/// Original | overlay under a title line with the first answer, at least 224 pixels a side each.
-Image draw_attention(const Explanation& explanation);
+/// Original | overlay under a title line with the first answer, at least 224 pixels a side each. BGR, for cv::imshow.
+cv::Mat draw_attention(const Explanation& explanation);
 /// As PNG; the file appears whole or not at all. Throws Error.
 void save_attention(const std::filesystem::path& path, const Explanation& explanation);
 

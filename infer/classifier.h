@@ -38,7 +38,8 @@ class Classifier {
   const Pipeline& pipeline() const;
   Engine& engine();
 
-  /// The most probable classes, best first. The matrix is BGR as cv::imread gives it; an empty one is an Error.
+  /// The most probable classes, best first. A bare cv::Mat is BGR, as cv::imread gives it, an Image holds RGB. Throws
+  /// Error (usage) where there is no picture in it.
   std::vector<Prediction> classify(const cv::Mat& bgr, const ClassifyOptions& options = {});
   std::vector<Prediction> classify(const Image& image, const ClassifyOptions& options = {});
 

@@ -30,4 +30,8 @@ Explanation explain(Classifier& classifier, const Image& image, AttentionMethod 
   return result;
 }
 
+Explanation explain(Classifier& classifier, const cv::Mat& bgr, AttentionMethod method) {
+  return explain(classifier, image_from_bgr(bgr), method);
+}
+
 }  // namespace vit

@@ -15,6 +15,9 @@ struct Explanation {
   AttentionMap map;
 };
 
+/// The classifier was opened with EngineOptions::attention_maps. A bare cv::Mat is BGR, as cv::imread gives it. Throws
+/// Error.
 Explanation explain(Classifier& classifier, const Image& image, AttentionMethod method);
+Explanation explain(Classifier& classifier, const cv::Mat& bgr, AttentionMethod method);
 
 }  // namespace vit

@@ -40,18 +40,4 @@ std::string fit_text(const std::string& text, double size, int width) {
   return line + "..";
 }
 
-Image image_from_mat(const cv::Mat& bgr) { return image_from_bgr(bgr); }
-
-cv::Mat mat_from_image(const Image& image) {
-  const auto width = static_cast<int>(image.width);
-  const auto height = static_cast<int>(image.height);
-  cv::Mat bgr(height, width, CV_8UC3);
-  for (int y = 0; y < height; ++y) {
-    const uint8_t* rgb = image.pixels.data() + static_cast<int64_t>(y) * image.width * 3;
-    auto* row = bgr.ptr<cv::Vec3b>(y);
-    for (int x = 0; x < width; ++x) row[x] = cv::Vec3b(rgb[3 * x + 2], rgb[3 * x + 1], rgb[3 * x]);
-  }
-  return bgr;
-}
-
 }  // namespace vit

@@ -1,4 +1,4 @@
-// Drawing helpers; OpenCV stays in the sources that include this header.
+// Drawing helpers. Drawings are BGR, as OpenCV takes colours.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "preprocess/encode_png.h"
-#include "preprocess/image.h"
 
 namespace vit {
 
@@ -20,9 +19,5 @@ void draw_text(cv::Mat& picture, const std::string& text, cv::Point at, double s
 int text_width(const std::string& text, double size);
 /// Cut at the end, with "..", to at most `width` pixels.
 std::string fit_text(const std::string& text, double size, int width);
-
-Image image_from_mat(const cv::Mat& bgr);
-/// BGR, a copy.
-cv::Mat mat_from_image(const Image& image);
 
 }  // namespace vit

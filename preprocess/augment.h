@@ -1,13 +1,17 @@
-// Training-time changes of pictures; each draws from the stream it is given and nothing else.
+// Training-time changes of pictures.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "preprocess/image.h"
 #include "vit/core/error.h"
 #include "vit/core/option_table.h"
 #include "vit/core/rng.h"
+
+namespace cv {
+class Mat;
+}
 
 namespace vit {
 
@@ -35,12 +39,32 @@ nlohmann::json to_json(const AugmentConfig& config);
 AugmentConfig augment_config_from_json(const nlohmann::json& json, std::string_view where,
                                        ErrorKind out_of_range = ErrorKind::data);
 
-/// In this order: crop, flip, affine and elastic, erase. The affine matrix is that of torchvision's RandomAffine:
-/// about the centre, shear first, then scale and rotation, then shift. Affine and elastic share one bilinear lookup,
-/// black outside. Elastic distortion is that of Simard, Steinkraus and Platt (ICDAR 2003); erasing that of Zhong et al.
-/// (AAAI 2020): 2 % to 33 % of the area, sides 0.3 to 3.3 to one.
-/// Numbers are drawn in the order crop y, crop x, flip, rotate, shift x, shift y, scale, shear, elastic x plane and
-/// y plane, erase; what is off draws nothing.
-Image augment(const Image& image, const AugmentConfig& config, RandomStream& random);
+/// The random numbers of one picture; they follow from the arguments alone.
+class AugmentRandom {
+ public:
+  AugmentRandom(uint64_t seed, uint64_t epoch, uint64_t sample);
+
+  /// Of the first operations, which draw from it in turn.
+  RandomStream shared;
+  /// A stream that no other operation draws from: the hash of the name is mixed into its key.
+  RandomStream of(std::string_view operation) const;
+
+ private:
+  uint64_t seed_, epoch_, sample_;
+};
+
+/// What an operation changes. Whole batches, with their labels, are for the mixes of training (train/mixes).
+enum class AugmentStage {
+  source,  // the upright picture as it is stored; what is left of it becomes the square in one resampling, by no rule
+  square,  // the picture that the model will see
+};
+
+/// True where an operation of the stage is on.
+bool acts(AugmentStage stage, const AugmentConfig& config);
+
+/// `picture` (CV_8UC3) after the operations of the stage that are on, in the order of their table
+/// (preprocess/augment/operations.cpp); what is off draws nothing. The pixels may be shared with `picture`, which is
+/// not written to. Throws Error (usage).
+cv::Mat augment(const cv::Mat& picture, AugmentStage stage, const AugmentConfig& config, AugmentRandom& random);
 
 }  // namespace vit

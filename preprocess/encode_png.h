@@ -1,4 +1,4 @@
-// Drawn pictures as PNG files.
+// Pictures as PNG files.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,11 @@ class Mat;
 
 namespace vit {
 
-/// `bgr`, of 1, 3 or 4 channels, as a PNG file of the smallest size that zlib finds. Throws Error.
+struct Image;
+
+/// A PNG file of the smallest size that zlib finds. Throws Error.
+std::vector<uint8_t> encode_png(const Image& image);
+/// Of a drawing, of 1, 3 or 4 channels.
 std::vector<uint8_t> encode_png(const cv::Mat& bgr);
 
 }  // namespace vit

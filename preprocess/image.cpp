@@ -1,6 +1,7 @@
 #include "preprocess/image.h"
 
 #include <algorithm>
+#include <new>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <string>
@@ -27,6 +28,17 @@ int rgb_conversion(int channels) {
   }
 }
 
+/// Of 16-bit samples.
+cv::Mat upper_bytes(const cv::Mat& wide) {
+  cv::Mat bytes(wide.rows, wide.cols, CV_MAKETYPE(CV_8U, wide.channels()));
+  for (int y = 0; y < wide.rows; ++y) {
+    const auto* from = wide.ptr<uint16_t>(y);
+    std::transform(from, from + wide.cols * wide.channels(), bytes.ptr<uint8_t>(y),
+                   [](uint16_t v) { return static_cast<uint8_t>(v >> 8); });
+  }
+  return bytes;
+}
+
 void check_length(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
   const int64_t most = std::min<int64_t>(limits.max_bytes, INT32_MAX);
   if (bytes.empty()) fail(ErrorKind::data, "[decode_image] ", name, ": empty, has 0 bytes");
@@ -36,13 +48,20 @@ void check_length(std::span<const uint8_t> bytes, std::string_view name, const D
 
 }  // namespace
 
-void validate(const Image& image) {
-  if (image.width < 1 || image.height < 1 || image.width > kMaxSide || image.height > kMaxSide) {
-    fail(ErrorKind::usage, "[image] needs sides of 1 to ", kMaxSide, ", has ", image.width, " x ", image.height);
-  }
-  if (std::ssize(image.pixels) != image.width * image.height * 3) {
-    fail(ErrorKind::usage, "[image] ", image.width, " x ", image.height, " needs ", image.width * image.height * 3,
-         " bytes of RGB, has ", image.pixels.size());
+void check_pixels(const cv::Mat& pixels) {
+  if (pixels.dims > 2 || (!pixels.empty() && pixels.type() != CV_8UC3))
+    fail(ErrorKind::usage, "[image] needs a cv::Mat of two dimensions and type CV_8UC3, has ", pixels.dims, " and ",
+         cv::typeToString(pixels.type()));
+  if (pixels.cols < 1 || pixels.rows < 1 || pixels.cols > kMaxSide || pixels.rows > kMaxSide)
+    fail(ErrorKind::usage, "[image] needs sides of 1 to ", kMaxSide, ", has ", pixels.cols, " x ", pixels.rows);
+}
+
+cv::Mat new_pixels(int64_t width, int64_t height) {
+  try {
+    return {static_cast<int>(height), static_cast<int>(width), CV_8UC3};
+  } catch (const cv::Exception& error) {
+    if (error.code == cv::Error::StsNoMem) throw std::bad_alloc();
+    throw;
   }
 }
 
@@ -56,36 +75,41 @@ Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const 
   return codec::decode(bytes, name, limits);
 }
 
-Image upright(Image image) {
-  const int orientation = std::exchange(image.orientation, 1);
-  return codec::turned_upright(std::move(image), orientation);
-}
+Image upright(const Image& image) { return image_from_rgb(codec::turned_upright(image.rgb, image.orientation)); }
 
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
   const std::string bytes = read_file(path, limits.max_bytes);
   return decode_image({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, path.string(), limits);
 }
 
-Image image_from_bgr(const cv::Mat& mat) {
-  setup_opencv();
-  if (mat.empty() || mat.dims != 2) fail(ErrorKind::usage, "[image_from_bgr] the matrix holds no picture");
-  const int conversion = rgb_conversion(mat.channels());
-  cv::Mat bytes = mat;
-  if (mat.depth() == CV_16U) {
-    bytes.create(mat.rows, mat.cols, CV_MAKETYPE(CV_8U, mat.channels()));
-    for (int y = 0; y < mat.rows; ++y) {
-      const auto* from = mat.ptr<uint16_t>(y);
-      std::transform(from, from + mat.cols * mat.channels(), bytes.ptr<uint8_t>(y),
-                     [](uint16_t v) { return static_cast<uint8_t>(v >> 8); });
-    }
-  } else if (mat.depth() != CV_8U) {
-    fail(ErrorKind::usage, "[image_from_bgr] needs 8 or 16 unsigned bits a sample, has OpenCV depth ", mat.depth());
-  }
-  Image image{mat.cols, mat.rows, std::vector<uint8_t>(mat.total() * 3)};
-  validate(image);
-  cv::Mat rgb(mat.rows, mat.cols, CV_8UC3, image.pixels.data());
-  cv::cvtColor(bytes, rgb, conversion);
+Image image_from_rgb(cv::Mat rgb) {
+  check_pixels(rgb);
+  Image image;
+  image.rgb = std::move(rgb);
   return image;
+}
+
+Image image_from_bgr(const cv::Mat& bgr) {
+  setup_opencv();
+  if (bgr.empty() || bgr.dims != 2) fail(ErrorKind::usage, "[image_from_bgr] the matrix holds no picture");
+  const int conversion = rgb_conversion(bgr.channels());
+  cv::Mat bytes = bgr;
+  if (bgr.depth() == CV_16U) {
+    bytes = upper_bytes(bgr);
+  } else if (bgr.depth() != CV_8U) {
+    fail(ErrorKind::usage, "[image_from_bgr] needs 8 or 16 unsigned bits a sample, has OpenCV depth ", bgr.depth());
+  }
+  cv::Mat rgb;
+  cv::cvtColor(bytes, rgb, conversion);
+  return image_from_rgb(std::move(rgb));
+}
+
+cv::Mat bgr_from_image(const Image& image) {
+  setup_opencv();
+  check_pixels(image.rgb);
+  cv::Mat bgr;
+  cv::cvtColor(image.rgb, bgr, cv::COLOR_RGB2BGR);
+  return bgr;
 }
 
 }  // namespace vit

@@ -1,17 +1,18 @@
 #include "preprocess/patchify.h"
 
+#include "preprocess/image.h"
 #include "vit/core/error.h"
 
 namespace vit {
 namespace {
 
 void check(const Image& image, int64_t patch_size, const TensorView<float>& rows) {
-  validate(image);
-  if (patch_size < 1 || image.width % patch_size != 0 || image.height % patch_size != 0) {
-    fail(ErrorKind::usage, "[patchify] patch size must divide the sides ", image.width, " x ", image.height, ", is ",
-         patch_size);
+  check_pixels(image.rgb);
+  const int64_t width = image.rgb.cols, height = image.rgb.rows;
+  if (patch_size < 1 || width % patch_size != 0 || height % patch_size != 0) {
+    fail(ErrorKind::usage, "[patchify] patch size must divide the sides ", width, " x ", height, ", is ", patch_size);
   }
-  const int64_t patches = (image.width / patch_size) * (image.height / patch_size);
+  const int64_t patches = (width / patch_size) * (height / patch_size);
   const int64_t patch_dim = 3 * patch_size * patch_size;
   if (rows.rank() != 2 || rows.rows() != patches || rows.cols() != patch_dim || rows.stride(1) != 1) {
     fail(ErrorKind::usage, "[patchify] rows must be [", patches, ", ", patch_dim,
@@ -33,9 +34,9 @@ void patchify(const Image& image, const PixelTable& table, int64_t patch_size, T
   const float* red = table.channel(0).data();
   const float* green = table.channel(1).data();
   const float* blue = table.channel(2).data();
-  const int64_t across = image.width / patch_size, plane = patch_size * patch_size;
-  const uint8_t* pixel = image.pixels.data();
-  for (int64_t y = 0; y < image.height; ++y) {
+  const int64_t across = image.rgb.cols / patch_size, plane = patch_size * patch_size;
+  for (int64_t y = 0; y < image.rgb.rows; ++y) {
+    const uint8_t* pixel = image.rgb.ptr(static_cast<int>(y));
     for (int64_t patch = 0; patch < across; ++patch) {
       float* out = rows[y / patch_size * across + patch].data() + y % patch_size * patch_size;
       for (int64_t x = 0; x < patch_size; ++x, pixel += 3) {
@@ -48,9 +49,9 @@ void patchify(const Image& image, const PixelTable& table, int64_t patch_size, T
 }
 
 void patchify(const Image& image, const PreprocessConfig& config, int64_t patch_size, TensorView<float> rows) {
-  if (image.width != config.size || image.height != config.size) {
-    fail(ErrorKind::usage, "[patchify] needs an image of ", config.size, " x ", config.size, ", has ", image.width,
-         " x ", image.height);
+  if (image.rgb.cols != config.size || image.rgb.rows != config.size) {
+    fail(ErrorKind::usage, "[patchify] needs an image of ", config.size, " x ", config.size, ", has ", image.rgb.cols,
+         " x ", image.rgb.rows);
   }
   patchify(image, PixelTable(config), patch_size, rows);
 }

@@ -4,10 +4,11 @@
 #include <array>
 
 #include "preprocess/config.h"
-#include "preprocess/image.h"
 #include "vit/core/tensor_view.h"
 
 namespace vit {
+
+struct Image;
 
 /// (v / 255 - mean[c]) / std[c] in float for the 256 values of a pixel, in the order of operations that torchvision's
 /// ToTensor and Normalize have, so that not even the last bit differs.

@@ -1,5 +1,6 @@
 #include "preprocess/pipeline.h"
 
+#include "preprocess/image.h"
 #include "preprocess/resize_crop.h"
 #include "vit/core/error.h"
 
@@ -24,18 +25,21 @@ int64_t Pipeline::patches() const { return (config_.size / patch_size_) * (confi
 int64_t Pipeline::patch_dim() const { return 3 * patch_size_ * patch_size_; }
 
 void Pipeline::prepare(const Image& image, TensorView<float> rows) const {
-  // Pictures of small data sets have their size already; they are not copied.
-  const bool turns = config_.exif_rotate && image.orientation != 1;
-  if (!turns && image.width == config_.size && image.height == config_.size && config_.rule == ResizeRule::squash) {
-    patchify(image, table_, patch_size_, rows);
-  } else {
-    patchify(resize_crop(image, config_), table_, patch_size_, rows);
-  }
+  patchify(resize_crop(image, config_), table_, patch_size_, rows);
 }
 
-void Pipeline::prepare_augmented(const Image& image, const AugmentConfig& augmentation, RandomStream& random,
+void Pipeline::prepare_augmented(const Image& image, const AugmentConfig& augmentation, AugmentRandom& random,
                                  TensorView<float> rows) const {
-  patchify(augment(resize_crop(image, config_), augmentation, random), table_, patch_size_, rows);
+  Image square;
+  if (acts(AugmentStage::source, augmentation)) {
+    const Image source = config_.exif_rotate ? upright(image) : image;
+    const cv::Mat part = augment(source.rgb, AugmentStage::source, augmentation, random);
+    square.rgb = resize(part, config_.size, config_.size, config_.interpolation);
+  } else {
+    square = resize_crop(image, config_);
+  }
+  square.rgb = augment(square.rgb, AugmentStage::square, augmentation, random);
+  patchify(square, table_, patch_size_, rows);
 }
 
 }  // namespace vit

@@ -3,11 +3,12 @@
 
 #include "preprocess/augment.h"
 #include "preprocess/config.h"
-#include "preprocess/image.h"
 #include "preprocess/patchify.h"
 #include "vit/core/tensor_view.h"
 
 namespace vit {
+
+struct Image;
 
 /// Immutable; many threads may use one.
 class Pipeline {
@@ -21,7 +22,7 @@ class Pipeline {
 
   /// rows [patches, 3*P*P].
   void prepare(const Image& image, TensorView<float> rows) const;
-  void prepare_augmented(const Image& image, const AugmentConfig& augmentation, RandomStream& random,
+  void prepare_augmented(const Image& image, const AugmentConfig& augmentation, AugmentRandom& random,
                          TensorView<float> rows) const;
 
  private:

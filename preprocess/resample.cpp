@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <opencv2/core.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "preprocess/image.h"
 #include "preprocess/resample_passes.h"
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
@@ -88,59 +90,32 @@ Taps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count, con
 
 // ---- Pictures
 
-/// A part of a picture that someone else owns.
-struct View {
-  const uint8_t* data;  // of the first pixel
-  int64_t width, height;
-  int64_t stride;      // bytes from row to row
-  const uint8_t* end;  // of the memory
-
-  const uint8_t* row(int64_t y) const { return data + y * stride; }
-};
-
-View view_of(const Image& image) {
-  return {image.pixels.data(), image.width, image.height, image.width * 3, image.pixels.data() + image.pixels.size()};
-}
-
-View part_of(const View& view, const Window& window) {
-  return {view.row(window.top) + window.left * 3, window.width, window.height, view.stride, view.end};
-}
-
-Image image_of(int64_t width, int64_t height) {
-  return {width, height, std::vector<uint8_t>(static_cast<size_t>(width * height * 3))};
-}
-
-Image copy_of(const View& view) {
-  Image out = image_of(view.width, view.height);
-  for (int64_t y = 0; y < view.height; ++y) {
-    std::copy_n(view.row(y), view.width * 3, out.pixels.data() + y * view.width * 3);
-  }
-  return out;
-}
-
-Image horizontal_pass(const View& view, const Taps& taps) {
+cv::Mat horizontal_pass(const cv::Mat& source, const Taps& taps) {
   const Passes pass = passes_for(active_isa());
-  Image out = image_of(taps.size(), view.height);
-  for (int64_t y = 0; y < view.height; ++y) {
-    const uint8_t* row = view.row(y);
-    std::vector<uint8_t> padded;
-    if (view.end - row < view.width * 3 + kOverread) {  // nothing may follow the picture's last pixel
-      padded.assign(row, row + view.width * 3);
+  cv::Mat out = new_pixels(taps.size(), source.rows);
+  const int64_t row_bytes = int64_t{source.cols} * 3;
+  const uint8_t* end = source.ptr(source.rows - 1) + row_bytes;
+  std::vector<uint8_t> padded;
+  for (int y = 0; y < source.rows; ++y) {
+    const uint8_t* row = source.ptr(y);
+    if (end - row < row_bytes + kOverread) {  // nothing may follow the picture's last pixel
+      padded.assign(row, row + row_bytes);
       padded.resize(padded.size() + kOverread);
       row = padded.data();
     }
-    pass.resample_row(row, taps, out.pixels.data() + y * out.width * 3);
+    pass.resample_row(row, taps, out.ptr(y));
   }
   return out;
 }
 
-Image vertical_pass(const View& view, const Taps& taps) {
+cv::Mat vertical_pass(const cv::Mat& source, const Taps& taps) {
   const Passes pass = passes_for(active_isa());
-  Image out = image_of(view.width, taps.size());
-  for (int64_t y = 0; y < out.height; ++y) {
+  cv::Mat out = new_pixels(source.cols, taps.size());
+  const auto stride = static_cast<int64_t>(source.step);
+  for (int y = 0; y < out.rows; ++y) {
     const auto i = static_cast<size_t>(y);
-    pass.blend_rows(view.row(taps.first[i]), view.stride, taps.weight(y), taps.count[i],
-                    {out.pixels.data() + y * out.width * 3, static_cast<size_t>(out.width * 3)});
+    pass.blend_rows(source.ptr(taps.first[i]), stride, taps.weight(y), taps.count[i],
+                    {out.ptr(y), static_cast<size_t>(out.cols) * 3});
   }
   return out;
 }
@@ -163,20 +138,21 @@ Axis make_axis(int64_t source, int64_t target, int64_t begin, int64_t count, con
 
 }  // namespace
 
-Image resample(const Image& image, int64_t width, int64_t height, const Window& window, Interpolation interpolation) {
+cv::Mat resample(const cv::Mat& picture, int64_t width, int64_t height, const Window& window,
+                 Interpolation interpolation) {
   const Filter filter = filter_of(interpolation);
-  const Axis columns = make_axis(image.width, width, window.left, window.width, filter);
-  const Axis rows = make_axis(image.height, height, window.top, window.height, filter);
-  const View source = part_of(view_of(image), {columns.begin, rows.begin, columns.count, rows.count});
-  if (!columns.taps && !rows.taps) return copy_of(source);
+  const Axis columns = make_axis(picture.cols, width, window.left, window.width, filter);
+  const Axis rows = make_axis(picture.rows, height, window.top, window.height, filter);
+  const cv::Mat source = picture(cv::Rect(static_cast<int>(columns.begin), static_cast<int>(rows.begin),
+                                          static_cast<int>(columns.count), static_cast<int>(rows.count)));
+  if (!columns.taps && !rows.taps) return source;
   if (!rows.taps) return horizontal_pass(source, *columns.taps);
   if (!columns.taps) return vertical_pass(source, *rows.taps);
   // The order shows in the last bit. This rule is that of Pillow 13; older versions always begin with the columns.
-  const int64_t rows_lost = image.height - height, columns_lost = image.width - width;
-  if (rows_lost > 0 && rows_lost > 2 * columns_lost) {
-    return horizontal_pass(view_of(vertical_pass(source, *rows.taps)), *columns.taps);
-  }
-  return vertical_pass(view_of(horizontal_pass(source, *columns.taps)), *rows.taps);
+  const int64_t rows_lost = picture.rows - height, columns_lost = picture.cols - width;
+  if (rows_lost > 0 && rows_lost > 2 * columns_lost)
+    return horizontal_pass(vertical_pass(source, *rows.taps), *columns.taps);
+  return vertical_pass(horizontal_pass(source, *columns.taps), *rows.taps);
 }
 
 }  // namespace vit

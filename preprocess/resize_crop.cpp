@@ -19,32 +19,34 @@ void check_target(int64_t width, int64_t height) {
 
 }  // namespace
 
-Image resize(const Image& image, int64_t width, int64_t height, Interpolation interpolation) {
-  validate(image);
+cv::Mat resize(const cv::Mat& picture, int64_t width, int64_t height, Interpolation interpolation) {
+  check_pixels(picture);
   check_target(width, height);
   if (width > kMaxSide || height > kMaxSide) {
     fail(ErrorKind::usage, "[resize] needs sides of at most ", kMaxSide, ", has ", width, " x ", height);
   }
-  return resample(image, width, height, {0, 0, width, height}, interpolation);
+  return resample(picture, width, height, {0, 0, width, height}, interpolation);
 }
 
 Image resize_crop(const Image& image, const PreprocessConfig& config) {
   if (config.exif_rotate && image.orientation != 1) return resize_crop(upright(image), config);
-  if (config.rule == ResizeRule::squash) return resize(image, config.size, config.size, config.interpolation);
-  validate(image);
+  const cv::Mat& rgb = image.rgb;
+  if (config.rule == ResizeRule::squash)
+    return image_from_rgb(resize(rgb, config.size, config.size, config.interpolation));
+  check_pixels(rgb);
   check_target(config.size, config.size);
   if (config.resize_size < config.size) {
     fail(ErrorKind::usage, "[resize_crop] resize_size must be at least size ", config.size, ", is ",
          config.resize_size);
   }
   // The longer side is cut to an integer, not rounded: torchvision and timm do so.
-  const bool wide = image.width > image.height;
-  const int64_t shorter = wide ? image.height : image.width;
-  const int64_t longer = config.resize_size * (wide ? image.width : image.height) / shorter;
+  const bool wide = rgb.cols > rgb.rows;
+  const int64_t shorter = wide ? rgb.rows : rgb.cols;
+  const int64_t longer = config.resize_size * (wide ? rgb.cols : rgb.rows) / shorter;
   const int64_t width = wide ? longer : config.resize_size;
   const int64_t height = wide ? config.resize_size : longer;
   const Window window{centre_offset(width, config.size), centre_offset(height, config.size), config.size, config.size};
-  return resample(image, width, height, window, config.interpolation);
+  return image_from_rgb(resample(rgb, width, height, window, config.interpolation));
 }
 
 }  // namespace vit

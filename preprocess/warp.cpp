@@ -5,13 +5,14 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "preprocess/image.h"
 #include "preprocess/opencv_setup.h"
 #include "vit/core/error.h"
 
 namespace vit {
 namespace {
 
-constexpr int64_t kMaxWarpSide = 32766;  // OpenCV's lookup keeps coordinates in 16 bits
+constexpr int kMaxWarpSide = 32766;  // OpenCV's lookup keeps coordinates in 16 bits
 
 std::vector<float> smooth_noise(int64_t width, int64_t height, float amplitude, const cv::Mat& kernel,
                                 RandomStream& random) {
@@ -51,33 +52,31 @@ Displacement random_displacement(int64_t width, int64_t height, float amplitude,
   return displacement;
 }
 
-Image warp(const Image& image, const std::array<double, 6>& matrix, const Displacement& displacement) {
+cv::Mat warp(const cv::Mat& picture, const std::array<double, 6>& matrix, const Displacement& displacement) {
   setup_opencv();
-  validate(image);
-  if (image.width > kMaxWarpSide || image.height > kMaxWarpSide) {
-    fail(ErrorKind::usage, "[warp] needs sides of at most ", kMaxWarpSide, ", has ", image.width, " x ", image.height);
+  check_pixels(picture);
+  const int width = picture.cols, height = picture.rows;
+  if (width > kMaxWarpSide || height > kMaxWarpSide) {
+    fail(ErrorKind::usage, "[warp] needs sides of at most ", kMaxWarpSide, ", has ", width, " x ", height);
   }
-  const int64_t pixels = image.width * image.height;
+  const int64_t pixels = int64_t{width} * height;
   const bool moves = !displacement.x.empty() || !displacement.y.empty();
   if (moves && (std::ssize(displacement.x) != pixels || std::ssize(displacement.y) != pixels)) {
     fail(ErrorKind::usage, "[warp] needs ", pixels, " displacements an axis, has ", displacement.x.size(), " and ",
          displacement.y.size());
   }
   const auto& m = matrix;
-  const int width = static_cast<int>(image.width), height = static_cast<int>(image.height);
   cv::Mat places(height, width, CV_32FC2);
   for (int y = 0; y < height; ++y) {
     auto* place = places.ptr<cv::Vec2f>(y);
     for (int x = 0; x < width; ++x) {
-      const auto at = static_cast<size_t>(y * image.width + x);
+      const auto at = static_cast<size_t>(int64_t{y} * width + x);
       place[x][0] = static_cast<float>(m[0] * x + m[1] * y + m[2]) + (moves ? displacement.x[at] : 0.0f);
       place[x][1] = static_cast<float>(m[3] * x + m[4] * y + m[5]) + (moves ? displacement.y[at] : 0.0f);
     }
   }
-  Image out{image.width, image.height, std::vector<uint8_t>(image.pixels.size())};
-  const cv::Mat source(height, width, CV_8UC3, const_cast<uint8_t*>(image.pixels.data()));  // only read
-  cv::Mat target(height, width, CV_8UC3, out.pixels.data());
-  cv::remap(source, target, places, {}, cv::INTER_LINEAR, cv::BORDER_CONSTANT, cv::Scalar::all(0));
+  cv::Mat out;
+  cv::remap(picture, out, places, {}, cv::INTER_LINEAR, cv::BORDER_CONSTANT, cv::Scalar::all(0));
   return out;
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <opencv2/core/mat.hpp>
+#include <vector>
 
-#include "preprocess/image.h"
 #include "vit/core/rng.h"
 
 namespace vit {
@@ -29,6 +31,6 @@ struct Displacement {
 Displacement random_displacement(int64_t width, int64_t height, float amplitude, float sigma, RandomStream& random);
 
 /// Bilinear lookup at the matrix's place plus the displacement; black outside.
-Image warp(const Image& image, const std::array<double, 6>& matrix, const Displacement& displacement);
+cv::Mat warp(const cv::Mat& picture, const std::array<double, 6>& matrix, const Displacement& displacement);
 
 }  // namespace vit

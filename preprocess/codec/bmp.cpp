@@ -158,20 +158,20 @@ ImageSize size_of_bmp(const ByteView& file, const DecodeLimits& limits) {
   return {header.width, header.height};
 }
 
-Image decode_bmp(const ByteView& file, const DecodeLimits& limits) {
+cv::Mat decode_bmp(const ByteView& file, const DecodeLimits& limits) {
   const Header header = read_header(file, limits);
   const int64_t at = pixels_at(file, header);
   const bool runs = header.compression == kRle8 || header.compression == kRle4;
   if (!runs) file.require(at, header.row_bytes() * header.height);
   const Palette palette = header.has_palette() ? read_palette(file, header) : Palette{};
   const Fields fields = header.has_palette() ? Fields{} : read_fields(file, header);
-  Image image = new_image(file, header.width, header.height, limits);
+  cv::Mat picture = new_picture(file, header.width, header.height, limits);
   std::vector<uint8_t> indices;
   if (runs) indices = decode_bmp_runs(file, at, header.compression == kRle4, header.width, header.height);
 
   const bool plain_bgr = header.compression == kPlain && header.bits >= 24;
   for (int64_t y = 0; y < header.height; ++y) {
-    uint8_t* rgb = image.pixels.data() + (header.from_top ? y : header.height - 1 - y) * header.width * 3;
+    uint8_t* rgb = picture.ptr(static_cast<int>(header.from_top ? y : header.height - 1 - y));
     if (runs) {
       for (int64_t x = 0; x < header.width; ++x)
         std::copy_n(palette[indices[static_cast<size_t>(y * header.width + x)]].data(), 3, rgb + x * 3);
@@ -186,7 +186,7 @@ Image decode_bmp(const ByteView& file, const DecodeLimits& limits) {
       read_fields_row(header, row, fields, rgb);
     }
   }
-  return image;
+  return picture;
 }
 
 }  // namespace vit::codec

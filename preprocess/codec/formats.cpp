@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <opencv2/core.hpp>
 
 #include "preprocess/codec/codecs.h"
 #include "preprocess/codec/orientation.h"
@@ -14,7 +15,7 @@ struct Format {
   std::string_view name;
   bool (*recognise)(const ByteView& file);
   ImageSize (*size)(const ByteView& file, const DecodeLimits& limits);
-  Image (*decode)(const ByteView& file, const DecodeLimits& limits);
+  cv::Mat (*decode)(const ByteView& file, const DecodeLimits& limits);
   std::span<const uint8_t> (*exif)(const ByteView& file);  // null: nothing that the decoder has not applied
 };
 
@@ -119,9 +120,11 @@ ImageSize checked_size(const ByteView& file, int64_t width, int64_t height, cons
   return {width, height};
 }
 
-Image new_image(const ByteView& file, int64_t width, int64_t height, const DecodeLimits& limits) {
+cv::Mat new_picture(const ByteView& file, int64_t width, int64_t height, const DecodeLimits& limits) {
   checked_size(file, width, height, limits);
-  return {width, height, std::vector<uint8_t>(static_cast<size_t>(width * height * 3))};
+  cv::Mat picture = new_pixels(width, height);
+  picture = cv::Scalar::all(0);
+  return picture;
 }
 
 ImageSize stated_size(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
@@ -132,7 +135,7 @@ ImageSize stated_size(std::span<const uint8_t> bytes, std::string_view name, con
 Image decode(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
   const Format& format = format_of(bytes, name);
   const ByteView file(bytes, name, format.name);
-  Image image = format.decode(file, limits);
+  Image image = image_from_rgb(format.decode(file, limits));
   if (format.exif != nullptr) image.orientation = exif_orientation(format.exif(file));
   return image;
 }

@@ -91,7 +91,7 @@ ImageSize size_of_jpeg(const ByteView& file, const DecodeLimits& limits) { retur
 
 /// Through libjpeg-turbo with the accurate DCT and smooth chroma. Damage inside that leaves the file decodable is not
 /// seen.
-Image decode_jpeg(const ByteView& file, const DecodeLimits& limits) {
+cv::Mat decode_jpeg(const ByteView& file, const DecodeLimits& limits) {
   const ImageSize frame = check_segments(file, limits);
   thread_local Decoder decoder;
   if (!decoder) decoder.reset(tjInitDecompress());
@@ -101,17 +101,17 @@ Image decode_jpeg(const ByteView& file, const DecodeLimits& limits) {
   // Subsampling that the header call has no name for is an error there and none below.
   static_cast<void>(tjDecompressHeader3(decoder.get(), file.data(), size, &width, &height, &subsampling, &colors));
   if (width != frame.width || height != frame.height) reject_and_close(file, decoder);
-  Image image = new_image(file, width, height, limits);
+  cv::Mat picture = new_picture(file, width, height, limits);
   const bool inks = colors == TJCS_CMYK || colors == TJCS_YCCK;
   std::vector<uint8_t> cmyk(inks ? static_cast<size_t>(frame.width * frame.height * 4) : 0);
-  const int status = tjDecompress2(decoder.get(), file.data(), size, inks ? cmyk.data() : image.pixels.data(), width, 0,
+  const int status = tjDecompress2(decoder.get(), file.data(), size, inks ? cmyk.data() : picture.data, width, 0,
                                    height, inks ? TJPF_CMYK : TJPF_RGB, TJFLAG_ACCURATEDCT);
   if (status != 0 && tjGetErrorCode(decoder.get()) == TJERR_FATAL) reject_and_close(file, decoder);
   for (size_t i = 0; i < cmyk.size(); i += 4) {  // stored as Adobe does: 0 is full
     for (size_t c = 0; c < 4; ++c) cmyk[i + c] = static_cast<uint8_t>(255 - cmyk[i + c]);
-    cmyk_to_rgb(cmyk.data() + i, image.pixels.data() + i / 4 * 3);
+    cmyk_to_rgb(cmyk.data() + i, picture.data + i / 4 * 3);
   }
-  return image;
+  return picture;
 }
 
 std::span<const uint8_t> exif_of_jpeg(const ByteView& file) {

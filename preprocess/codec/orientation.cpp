@@ -1,10 +1,10 @@
 #include "preprocess/codec/orientation.h"
 
 #include <algorithm>
-#include <utility>
-#include <vector>
+#include <opencv2/core.hpp>
 
 #include "preprocess/codec/byte_view.h"
+#include "preprocess/opencv_setup.h"
 
 namespace vit::codec {
 
@@ -26,23 +26,36 @@ int exif_orientation(std::span<const uint8_t> exif) {
   return 1;
 }
 
-Image turned_upright(Image image, int orientation) {
-  if (orientation < 2 || orientation > 8) return image;
-  const bool swaps = orientation >= 5;  // rows become columns
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  Image out{swaps ? image.height : image.width, swaps ? image.width : image.height,
-            std::vector<uint8_t>(image.pixels.size())};
-  uint8_t* to = out.pixels.data();
-  for (int64_t y = 0; y < out.height; ++y) {
-    for (int64_t x = 0; x < out.width; ++x, to += 3) {
-      const int64_t column = swaps ? y : x, row = swaps ? x : y;
-      const int64_t from_x = from_right ? image.width - 1 - column : column;
-      const int64_t from_y = from_bottom ? image.height - 1 - row : row;
-      std::copy_n(image.pixels.data() + (from_y * image.width + from_x) * 3, 3, to);
-    }
+cv::Mat turned_upright(const cv::Mat& picture, int orientation) {
+  constexpr int kLeftRight = 1, kTopBottom = 0;  // of cv::flip
+  setup_opencv();
+  cv::Mat out;
+  switch (orientation) {
+    case 2:
+      cv::flip(picture, out, kLeftRight);
+      return out;
+    case 3:
+      cv::rotate(picture, out, cv::ROTATE_180);
+      return out;
+    case 4:
+      cv::flip(picture, out, kTopBottom);
+      return out;
+    case 5:
+      cv::transpose(picture, out);
+      return out;
+    case 6:
+      cv::rotate(picture, out, cv::ROTATE_90_CLOCKWISE);
+      return out;
+    case 7:  // about the other diagonal
+      cv::transpose(picture, out);
+      cv::rotate(out, out, cv::ROTATE_180);
+      return out;
+    case 8:
+      cv::rotate(picture, out, cv::ROTATE_90_COUNTERCLOCKWISE);
+      return out;
+    default:
+      return picture;
   }
-  return out;
 }
 
 }  // namespace vit::codec

@@ -2,16 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <opencv2/core/mat.hpp>
 #include <span>
-
-#include "preprocess/image.h"
 
 namespace vit::codec {
 
 /// The orientation that an EXIF block states; 1 when it states none, or none of 1 to 8.
 int exif_orientation(std::span<const uint8_t> exif);
 
-/// The picture as it is meant to be seen; other numbers than 2 to 8 change nothing.
-Image turned_upright(Image image, int orientation);
+/// The picture as it is meant to be seen; with other numbers than 2 to 8 the same, its pixels shared.
+cv::Mat turned_upright(const cv::Mat& picture, int orientation);
 
 }  // namespace vit::codec

@@ -59,16 +59,16 @@ ImageSize size_of_png(const ByteView& file, const DecodeLimits& limits) {
   return checked_size(file, file.u32_be(kSignature + 8), file.u32_be(kSignature + 12), limits);
 }
 
-Image decode_png(const ByteView& file, const DecodeLimits& limits) {
+cv::Mat decode_png(const ByteView& file, const DecodeLimits& limits) {
   const ImageSize size = size_of_png(file, limits);
   const std::vector<uint8_t> chunks = pixel_chunks(file);
   const std::unique_ptr<spng_ctx, Close> decoder(spng_ctx_new(0));
   if (!decoder) throw std::bad_alloc();
   check(file, spng_set_png_buffer(decoder.get(), chunks.data(), chunks.size()));
-  Image image = new_image(file, size.width, size.height, limits);
-  check(file, spng_decode_image(decoder.get(), image.pixels.data(), image.pixels.size(), SPNG_FMT_RGB8, 0));
+  cv::Mat picture = new_picture(file, size.width, size.height, limits);
+  check(file, spng_decode_image(decoder.get(), picture.data, picture.total() * 3, SPNG_FMT_RGB8, 0));
   check(file, spng_decode_chunks(decoder.get()));
-  return image;
+  return picture;
 }
 
 std::span<const uint8_t> exif_of_png(const ByteView& file) {

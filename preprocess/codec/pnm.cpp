@@ -67,23 +67,24 @@ std::vector<uint8_t> byte_table(const Header& header) {
   return table;
 }
 
-void set_gray(Image& image, int64_t pixel, uint8_t value) { std::fill_n(image.pixels.data() + pixel * 3, 3, value); }
+void set_gray(cv::Mat& picture, int64_t pixel, uint8_t value) { std::fill_n(picture.data + pixel * 3, 3, value); }
 
-void read_binary_bitmap(const ByteView& file, const Header& header, Image& image) {
+void read_binary_bitmap(const ByteView& file, const Header& header, cv::Mat& picture) {
   const int64_t row_bytes = (header.width + 7) / 8;
   const auto rows = file.part(header.data_at, row_bytes * header.height);
   for (int64_t y = 0, pixel = 0; y < header.height; ++y) {
     const uint8_t* row = rows.data() + y * row_bytes;
-    for (int64_t x = 0; x < header.width; ++x) set_gray(image, pixel++, (row[x / 8] >> (7 - x % 8) & 1) != 0 ? 0 : 255);
+    for (int64_t x = 0; x < header.width; ++x)
+      set_gray(picture, pixel++, (row[x / 8] >> (7 - x % 8) & 1) != 0 ? 0 : 255);
   }
 }
 
-void read_binary(const ByteView& file, const Header& header, Image& image) {
+void read_binary(const ByteView& file, const Header& header, cv::Mat& picture) {
   const int64_t samples = header.width * header.height * header.channels();
   const int64_t sample_bytes = header.max_value > 255 ? 2 : 1;
   const auto data = file.part(header.data_at, samples * sample_bytes);
   if (header.max_value == 255 && header.channels() == 3) {
-    std::copy(data.begin(), data.end(), image.pixels.begin());
+    std::copy(data.begin(), data.end(), picture.data);
     return;
   }
   const std::vector<uint8_t> table = byte_table(header);
@@ -92,9 +93,9 @@ void read_binary(const ByteView& file, const Header& header, Image& image) {
     const int64_t value = sample_bytes == 1 ? data[at] : data[at] << 8 | data[at + 1];
     const uint8_t byte = table[static_cast<size_t>(std::min(value, header.max_value))];
     if (header.channels() == 3) {
-      image.pixels[static_cast<size_t>(i)] = byte;
+      picture.data[i] = byte;
     } else {
-      set_gray(image, i, byte);
+      set_gray(picture, i, byte);
     }
   }
 }
@@ -104,17 +105,17 @@ void read_binary(const ByteView& file, const Header& header, Image& image) {
 }
 
 /// Single digits, which need no space between them.
-void read_text_bitmap(const ByteView& file, const Header& header, Image& image) {
+void read_text_bitmap(const ByteView& file, const Header& header, cv::Mat& picture) {
   int64_t at = header.data_at;
   for (int64_t i = 0; i < header.width * header.height; ++i, ++at) {
     skip_space(file, at);
     if (at >= file.size()) reject_short(file, header, i);
     if (file.u8(at) != '0' && file.u8(at) != '1') file.reject("needs 0 or 1 at offset ", at, "; the file is damaged");
-    set_gray(image, i, file.u8(at) == '1' ? 0 : 255);
+    set_gray(picture, i, file.u8(at) == '1' ? 0 : 255);
   }
 }
 
-void read_text(const ByteView& file, const Header& header, Image& image) {
+void read_text(const ByteView& file, const Header& header, cv::Mat& picture) {
   const std::vector<uint8_t> table = byte_table(header);
   int64_t at = header.data_at;
   for (int64_t i = 0; i < header.width * header.height * header.channels(); ++i) {
@@ -124,9 +125,9 @@ void read_text(const ByteView& file, const Header& header, Image& image) {
     if (value > header.max_value) file.reject("sample ", value, " before offset ", at, " is above ", header.max_value);
     const uint8_t byte = table[static_cast<size_t>(value)];
     if (header.channels() == 3) {
-      image.pixels[static_cast<size_t>(i)] = byte;
+      picture.data[i] = byte;
     } else {
-      set_gray(image, i, byte);
+      set_gray(picture, i, byte);
     }
   }
 }
@@ -138,7 +139,7 @@ ImageSize size_of_pnm(const ByteView& file, const DecodeLimits& limits) {
   return {header.width, header.height};
 }
 
-Image decode_pnm(const ByteView& file, const DecodeLimits& limits) {
+cv::Mat decode_pnm(const ByteView& file, const DecodeLimits& limits) {
   const Header header = read_header(file, limits);
   // A sample takes a bit at least, so a short file is known before memory is taken.
   const int64_t samples = header.width * header.height * header.channels();
@@ -147,17 +148,17 @@ Image decode_pnm(const ByteView& file, const DecodeLimits& limits) {
   if (!header.text())
     file.require(header.data_at,
                  header.bitmap() ? (header.width + 7) / 8 * header.height : samples * (header.max_value > 255 ? 2 : 1));
-  Image image = new_image(file, header.width, header.height, limits);
+  cv::Mat picture = new_picture(file, header.width, header.height, limits);
   if (header.kind == 1) {
-    read_text_bitmap(file, header, image);
+    read_text_bitmap(file, header, picture);
   } else if (header.kind == 4) {
-    read_binary_bitmap(file, header, image);
+    read_binary_bitmap(file, header, picture);
   } else if (header.text()) {
-    read_text(file, header, image);
+    read_text(file, header, picture);
   } else {
-    read_binary(file, header, image);
+    read_binary(file, header, picture);
   }
-  return image;
+  return picture;
 }
 
 }  // namespace vit::codec

@@ -138,7 +138,7 @@ class PieceReader {
   }
 
   /// The piece whose first pixel is (x, y).
-  void read_into(Image& image, int64_t x, int64_t y) {
+  void read_into(cv::Mat& picture, int64_t x, int64_t y) {
     const int64_t columns = std::min(layout_.piece_width, layout_.width - x);
     const int64_t rows = std::min(layout_.piece_height, layout_.height - y);
     const int64_t used = samples_.used();
@@ -157,7 +157,7 @@ class PieceReader {
         read_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, samples_.a_pixel, used, row_.data(), used);
         from = row_.data();
       }
-      tiff_row_to_rgb(samples_, from, columns, image.pixels.data() + ((y + row) * layout_.width + x) * 3);
+      tiff_row_to_rgb(samples_, from, columns, picture.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     }
   }
 
@@ -190,7 +190,7 @@ bool wants_ycbcr_reader(const TiffFile& tiff, const Layout& layout) {
 }
 
 /// Through libtiff's own conversion.
-void read_ycbcr(const TiffFile& tiff, const Layout& layout, Image& image) {
+void read_ycbcr(const TiffFile& tiff, const Layout& layout, cv::Mat& picture) {
   TIFFRGBAImage reader{};
   char why[1024] = "";
   if (TIFFRGBAImageOK(tiff.get(), why) == 0 || TIFFRGBAImageBegin(&reader, tiff.get(), 1, why) == 0) tiff.reject(why);
@@ -202,7 +202,7 @@ void read_ycbcr(const TiffFile& tiff, const Layout& layout, Image& image) {
     reader.row_offset = static_cast<int>(y);
     if (TIFFRGBAImageGet(&reader, pixels.data(), static_cast<uint32_t>(layout.width), static_cast<uint32_t>(rows)) == 0)
       tiff.reject("pixel data cannot be decoded");
-    uint8_t* rgb = image.pixels.data() + y * layout.width * 3;
+    uint8_t* rgb = picture.ptr(static_cast<int>(y));
     for (int64_t i = 0; i < layout.width * rows; ++i, rgb += 3) {
       const uint32_t pixel = pixels[static_cast<size_t>(i)];
       rgb[0] = static_cast<uint8_t>(TIFFGetR(pixel));
@@ -233,7 +233,7 @@ ImageSize size_of_tiff(const ByteView& file, const DecodeLimits& limits) {
   return checked_size(file, sides[0], sides[1], limits);
 }
 
-Image decode_tiff(const ByteView& file, const DecodeLimits& limits) {
+cv::Mat decode_tiff(const ByteView& file, const DecodeLimits& limits) {
   constexpr int64_t kMaxPixelBytes = 8;
   size_of_tiff(file, limits);
   const TiffFile tiff(file, limits.max_pixels * kMaxPixelBytes + (kMaxTilePixels * kMaxPixelBytes));
@@ -241,18 +241,18 @@ Image decode_tiff(const ByteView& file, const DecodeLimits& limits) {
   check_kind(file, tiff, layout);
   const auto orientation = tiff.field<uint16_t>(TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
   if (wants_ycbcr_reader(tiff, layout)) {
-    Image image = new_image(file, layout.width, layout.height, limits);
-    read_ycbcr(tiff, layout, image);
-    return turned_upright(std::move(image), orientation);
+    cv::Mat picture = new_picture(file, layout.width, layout.height, limits);
+    read_ycbcr(tiff, layout, picture);
+    return turned_upright(picture, orientation);
   }
   if (layout.photometric == PHOTOMETRIC_YCBCR && layout.compression == COMPRESSION_JPEG)
     TIFFSetField(tiff.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
   const TiffSamples samples = read_samples(file, tiff, layout);
   PieceReader pieces(file, tiff, layout, samples, limits);
-  Image image = new_image(file, layout.width, layout.height, limits);
+  cv::Mat picture = new_picture(file, layout.width, layout.height, limits);
   for (int64_t y = 0; y < layout.height; y += layout.piece_height)
-    for (int64_t x = 0; x < layout.width; x += layout.piece_width) pieces.read_into(image, x, y);
-  return turned_upright(std::move(image), orientation);
+    for (int64_t x = 0; x < layout.width; x += layout.piece_width) pieces.read_into(picture, x, y);
+  return turned_upright(picture, orientation);
 }
 
 }  // namespace vit::codec

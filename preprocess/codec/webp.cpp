@@ -39,14 +39,14 @@ ImageSize size_of_webp(const ByteView& file, const DecodeLimits& limits) {
 }
 
 /// Of an animation its first frame, on a black canvas where it does not fill it.
-Image decode_webp(const ByteView& file, const DecodeLimits& limits) {
+cv::Mat decode_webp(const ByteView& file, const DecodeLimits& limits) {
   size_of_webp(file, limits);
   file.require(0, 8 + file.u32_le(4));
   const auto demuxer = open(file);
   if (!demuxer) file.reject("its chunks do not make a picture; the file is damaged or cut");
   const int64_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
   const int64_t height = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
-  Image image = new_image(file, width, height, limits);
+  cv::Mat picture = new_picture(file, width, height, limits);
   WebPIterator frame{};
   const int found = WebPDemuxGetFrame(demuxer.get(), 1, &frame);
   const std::unique_ptr<WebPIterator, void (*)(WebPIterator*)> release(&frame, WebPDemuxReleaseIterator);
@@ -54,12 +54,11 @@ Image decode_webp(const ByteView& file, const DecodeLimits& limits) {
   if (frame.x_offset < 0 || frame.y_offset < 0 || frame.width < 1 || frame.height < 1 ||
       frame.x_offset + int64_t{frame.width} > width || frame.y_offset + int64_t{frame.height} > height)
     file.reject("first frame lies outside the canvas of ", width, " x ", height, "; the file is damaged");
-  const int64_t first = (frame.y_offset * width + frame.x_offset) * 3;
-  const auto room = static_cast<size_t>(std::ssize(image.pixels) - first);
-  if (WebPDecodeRGBInto(frame.fragment.bytes, frame.fragment.size, image.pixels.data() + first, room,
-                        static_cast<int>(width * 3)) == nullptr)
+  uint8_t* first = picture.ptr(frame.y_offset, frame.x_offset);
+  if (WebPDecodeRGBInto(frame.fragment.bytes, frame.fragment.size, first, static_cast<size_t>(picture.dataend - first),
+                        static_cast<int>(picture.step)) == nullptr)
     file.reject("pixel data of ", width, " x ", height, " cannot be decoded; the file is damaged");
-  return image;
+  return picture;
 }
 
 std::span<const uint8_t> exif_of_webp(const ByteView& file) {

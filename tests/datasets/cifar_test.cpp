@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "tests/support/caught_error.h"
+#include "tests/support/pixels.h"
 #include "tests/support/source_files.h"
 #include "tests/support/temp_dir.h"
 
@@ -76,12 +77,13 @@ std::string& content(FileList& files, const std::string& path) {
 
 void expect_picture(const ArraySplit& split, int64_t index, int seed) {
   const Image image = split.picture(index);
-  ASSERT_EQ(image.width, 32);
-  ASSERT_EQ(image.height, 32);
-  ASSERT_EQ(image.pixels.size(), 3072u);
+  ASSERT_EQ(image.rgb.cols, 32);
+  ASSERT_EQ(image.rgb.rows, 32);
+  const std::vector<uint8_t> pixels = test::pixels_of(image);
+  ASSERT_EQ(pixels.size(), 3072u);
   for (int p = 0; p < kPlane; ++p)
     for (int c = 0; c < 3; ++c)
-      ASSERT_EQ(image.pixels[static_cast<size_t>(3 * p + c)], value(seed, c, p)) << "pixel " << p << " channel " << c;
+      ASSERT_EQ(pixels[static_cast<size_t>(3 * p + c)], value(seed, c, p)) << "pixel " << p << " channel " << c;
 }
 
 TEST(Cifar, ReadsTheTenClassesInOrderOfTheBatches) {

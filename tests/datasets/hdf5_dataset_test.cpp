@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "datasets/hdf5_writer.h"
+#include "tests/support/pixels.h"
 #include "tests/support/temp_dir.h"
 #include "vit/core/error.h"
 #include "vit/core/parallel.h"
@@ -18,6 +19,7 @@
 namespace vit {
 namespace {
 
+using test::pixels_of;
 using test::TempDir;
 namespace fs = std::filesystem;
 
@@ -98,16 +100,16 @@ TEST_P(Hdf5Dataset, KeepsPixelsLabelsPathsAndMetadata) {
   ASSERT_EQ(train->size(), 9);
   for (int i = 0; i < 9; ++i) {
     const Image image = train->image(i);
-    EXPECT_EQ(image.width, kWidth);
-    EXPECT_EQ(image.height, kHeight);
-    EXPECT_EQ(image.pixels, pixels(i));
+    EXPECT_EQ(image.rgb.cols, kWidth);
+    EXPECT_EQ(image.rgb.rows, kHeight);
+    EXPECT_EQ(pixels_of(image), pixels(i));
     EXPECT_EQ(train->label(i), i % 2);
     EXPECT_EQ(train->path(i), "");
   }
   const auto test = dataset->split("test");
   ASSERT_EQ(test->size(), 4);
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(test->image(i).pixels, pixels(100 + i));
+    EXPECT_EQ(pixels_of(test->image(i)), pixels(100 + i));
     EXPECT_EQ(test->path(i), path_of(i));
   }
   EXPECT_EQ(dataset->split("train"), train);
@@ -125,7 +127,7 @@ TEST_P(Hdf5Dataset, DecodesFilesKeptWhole) {
   const auto val = dataset->split("val");
   ASSERT_EQ(val->size(), 5);
   for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(val->image(i).pixels, pixels(i));
+    EXPECT_EQ(pixels_of(val->image(i)), pixels(i));
     EXPECT_EQ(val->label(i), i % 3);
     EXPECT_EQ(val->path(i), path_of(i));
   }
@@ -143,7 +145,7 @@ TEST_P(Hdf5Dataset, NamesTheFileThatCannotBeDecoded) {
     writer.finish({{"a"}, "", nullptr});
   }
   const auto train = open(dir / "d.h5")->split("train");
-  EXPECT_EQ(train->image(0).pixels, pixels(0));
+  EXPECT_EQ(pixels_of(train->image(0)), pixels(0));
   const std::string place = "bad.png (picture 1 of /train in " + (dir / "d.h5").string() + ")";
   EXPECT_NE(error_of([&] { train->image(1); }).find(place), std::string::npos);
   EXPECT_NE(error_of([&] { train->image(2); }).find("empty.png"), std::string::npos);
@@ -167,7 +169,7 @@ TEST_P(Hdf5Dataset, ReadsTheSameFromManyThreads) {
   set_thread_count(8);
   parallel_for(kCount, 1, [&](int64_t begin, int64_t) {
     const int64_t i = begin * 617 % kCount;  // all over the file
-    equal[static_cast<std::size_t>(i)] = train->image(i).pixels == pixels(static_cast<int>(i), kSide, kSide);
+    equal[static_cast<std::size_t>(i)] = pixels_of(train->image(i)) == pixels(static_cast<int>(i), kSide, kSide);
   });
   set_thread_count(0);
   EXPECT_EQ(std::count(equal.begin(), equal.end(), 1), kCount);

@@ -14,6 +14,7 @@ namespace {
 
 using test::error_of;
 using test::holds;
+using test::pixels_of;
 using test::png_of;
 using test::small_picture;
 using test::TempDir;
@@ -47,7 +48,7 @@ TEST(ImageFolder, GivesSplitsInOrderOfClassAndName) {
     const auto& [path, seed] = expected[static_cast<size_t>(i)];
     EXPECT_EQ(train->path(i), (dir / "set" / path).string());
     EXPECT_EQ(train->label(i), i < 2 ? 0 : 1);
-    EXPECT_EQ(train->image(i).pixels, small_picture(4, 4, seed).pixels);
+    EXPECT_EQ(pixels_of(train->image(i)), pixels_of(small_picture(4, 4, seed)));
   }
   EXPECT_EQ(data->split("test")->label(0), 1);
 }
@@ -57,7 +58,7 @@ TEST(ImageFolder, PlainOrderReordersClasses) {
   test::write_folder(dir / "set", {{"10/a.png", png(1)}, {"9/b.png", png(2)}});
   const auto data = open_image_folder(dir / "set", {FolderReading::automatic, ClassOrder::plain});
   EXPECT_EQ(data->class_names(), (std::vector<std::string>{"10", "9"}));
-  EXPECT_EQ(data->split("train")->image(0).pixels, small_picture(4, 4, 1).pixels);
+  EXPECT_EQ(pixels_of(data->split("train")->image(0)), pixels_of(small_picture(4, 4, 1)));
 }
 
 TEST(ImageFolder, ImageSizeIsThatOfAllOrNone) {

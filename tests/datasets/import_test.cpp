@@ -21,6 +21,7 @@ namespace {
 using test::error_of;
 using test::FileList;
 using test::holds;
+using test::pixels_of;
 using test::png_of;
 using test::small_picture;
 using test::TempDir;
@@ -92,7 +93,7 @@ TEST_F(Import, AFolderBecomesPixelsLabelsAndPaths) {
     for (int64_t i = 0; i < pictures->size(); ++i) {
       const std::string path = pictures->path(i);
       EXPECT_EQ(pictures->label(i), path.find("/10/") == std::string::npos ? 0 : 1) << path;
-      EXPECT_EQ(pictures->image(i).pixels, small_picture(4, 4, seed_of(path)).pixels) << path;
+      EXPECT_EQ(pixels_of(pictures->image(i)), pixels_of(small_picture(4, 4, seed_of(path)))) << path;
     }
   }
 }
@@ -159,8 +160,8 @@ TEST_F(Import, ResizesAndSaysHow) {
   EXPECT_EQ(geometry.rule, ResizeRule::squash);
   EXPECT_EQ(geometry.interpolation, Interpolation::area);
   const auto train = data->split("train");
-  EXPECT_EQ(train->image(0).pixels, resize_crop(small_picture(9, 6, 1), geometry).pixels);
-  EXPECT_EQ(train->image(1).pixels, resize_crop(small_picture(5, 7, 2), geometry).pixels);
+  EXPECT_EQ(pixels_of(train->image(0)), pixels_of(resize_crop(small_picture(9, 6, 1), geometry)));
+  EXPECT_EQ(pixels_of(train->image(1)), pixels_of(resize_crop(small_picture(5, 7, 2), geometry)));
 }
 
 TEST_F(Import, WithoutASizeAllMustBeOne) {
@@ -176,8 +177,8 @@ TEST_F(Import, EncodedKeepsTheBytesAndTheSizes) {
   const std::string file = test::read_bytes(dir_ / "out.h5");
   EXPECT_NE(file.find(png(1, 9, 6) + png(2, 5, 7)), std::string::npos);
   const auto train = opened()->split("train");
-  EXPECT_EQ(train->image(0).pixels, small_picture(9, 6, 1).pixels);
-  EXPECT_EQ(train->image(1).width, 5);
+  EXPECT_EQ(pixels_of(train->image(0)), pixels_of(small_picture(9, 6, 1)));
+  EXPECT_EQ(train->image(1).rgb.cols, 5);
   EXPECT_EQ(opened()->image_size(), 0);
 }
 
@@ -245,13 +246,13 @@ TEST_F(Import, MnistIsKnownAndSplit) {
   EXPECT_EQ(summary.splits[1].images, 2);
   EXPECT_EQ(data->split("val")->label(0) + data->split("val")->label(1), 1);
   for (int64_t i = 0; i < 10; ++i) {
-    EXPECT_EQ(data->split("test")->image(i).pixels, std::vector<uint8_t>(12, static_cast<uint8_t>(20 * i)));
+    EXPECT_EQ(pixels_of(data->split("test")->image(i)), std::vector<uint8_t>(12, static_cast<uint8_t>(20 * i)));
     EXPECT_EQ(data->split("test")->label(i), i % 2);
   }
   ImportOptions larger = options(0);
   larger.size = 6;
   import_files(mnist(), larger);
-  EXPECT_EQ(opened()->split("train")->image(3).pixels, std::vector<uint8_t>(108, 60));
+  EXPECT_EQ(pixels_of(opened()->split("train")->image(3)), std::vector<uint8_t>(108, 60));
   larger.size = 0;
   larger.encoded = true;
   EXPECT_TRUE(holds(refused(ErrorKind::usage, mnist(), larger), {"encoded"}));
@@ -268,7 +269,7 @@ TEST_F(Import, CifarIsKnownInFolderAndArchive) {
   const ImportSummary folder = import_files(files, options(0.2));
   EXPECT_EQ(folder.splits[0].images, 40);
   EXPECT_EQ(folder.splits[1].images, 10);
-  EXPECT_EQ(opened()->split("test")->image(4).pixels, std::vector<uint8_t>(3072, 64));
+  EXPECT_EQ(pixels_of(opened()->split("test")->image(4)), std::vector<uint8_t>(3072, 64));
   test::write_archive(dir_ / "cifar-10-binary.tar.gz", files);
   const ImportSummary archive = import_dataset(dir_ / "cifar-10-binary.tar.gz", dir_ / "archive.h5", options(0.2));
   EXPECT_EQ(archive.splits[0].checksum, folder.splits[0].checksum);
@@ -400,12 +401,12 @@ TEST_F(Import, ExifRotationIsStoredAndTurnsPixels) {
   ImportOptions wanted = options(0);
   import_files(files, wanted);
   EXPECT_EQ(opened()->exif_rotate(), false);
-  EXPECT_EQ(opened()->split("train")->image(0).width, 6);
+  EXPECT_EQ(opened()->split("train")->image(0).rgb.cols, 6);
   wanted.exif_rotate = true;
   import_files(files, wanted);
   EXPECT_EQ(opened()->exif_rotate(), true);
-  EXPECT_EQ(opened()->split("train")->image(0).width, 4);
-  EXPECT_EQ(opened()->split("train")->image(0).height, 6);
+  EXPECT_EQ(opened()->split("train")->image(0).rgb.cols, 4);
+  EXPECT_EQ(opened()->split("train")->image(0).rgb.rows, 6);
   wanted.size = 3;
   import_files(files, wanted);
   EXPECT_TRUE(opened()->preprocess()["exif_rotate"].get<bool>());
@@ -414,7 +415,7 @@ TEST_F(Import, ExifRotationIsStoredAndTurnsPixels) {
   import_files(files, wanted);
   EXPECT_EQ(opened()->exif_rotate(), true);
   const Image stored = opened()->split("train")->image(0);  // turned by who prepares it
-  EXPECT_EQ(stored.width, 6);
+  EXPECT_EQ(stored.rgb.cols, 6);
   EXPECT_EQ(stored.orientation, 6);
 }
 

@@ -150,7 +150,7 @@ TEST(Loader, AugmentsByTheSampleNotByItsPlace) {
   std::vector<float> one(static_cast<size_t>(row));
   for (size_t i = 0; i < pass.indices.size(); ++i) {
     const auto index = static_cast<uint64_t>(pass.indices[i]);
-    RandomStream random(8, RandomPurpose::augment, 6, index);
+    AugmentRandom random(8, 6, index);
     prepare.prepare_augmented(small_picture(kSide, kSide, static_cast<int>(index)), *wanted.augmentation, random,
                               TensorView<float>(one.data(), {prepare.patches(), prepare.patch_dim()}));
     const auto begin = pass.patches.begin() + static_cast<int64_t>(i) * row;

@@ -4,6 +4,7 @@
 
 #include "datasets/folder_walk.h"
 #include "tests/support/caught_error.h"
+#include "tests/support/pixels.h"
 #include "tests/support/source_files.h"
 #include "tests/support/temp_dir.h"
 
@@ -64,11 +65,11 @@ void expect_all(const ArraySource& data) {
   EXPECT_EQ(data.splits[1].split, 2);
   EXPECT_EQ(data.splits[1].labels, (std::vector<int32_t>{3, 1}));
   const Image image = data.splits[0].picture(2);
-  EXPECT_EQ(image.width, 3);
-  EXPECT_EQ(image.height, 2);
-  EXPECT_EQ(image.pixels, (std::vector<uint8_t>{80, 80, 80, 87, 87, 87, 94, 94, 94,  //
-                                                101, 101, 101, 108, 108, 108, 115, 115, 115}));
-  EXPECT_EQ(data.splits[1].picture(1).pixels[0], 40);
+  EXPECT_EQ(image.rgb.cols, 3);
+  EXPECT_EQ(image.rgb.rows, 2);
+  EXPECT_EQ(test::pixels_of(image), (std::vector<uint8_t>{80, 80, 80, 87, 87, 87, 94, 94, 94,  //
+                                                          101, 101, 101, 108, 108, 108, 115, 115, 115}));
+  EXPECT_EQ(test::pixels_of(data.splits[1].picture(1)).at(0), 40);
 }
 
 TEST(MnistIdx, ReadsPlainFiles) { expect_all(read(mnist())); }

@@ -9,6 +9,7 @@
 #include "datasets/drawn_digits.h"
 #include "datasets/image_folder.h"
 #include "datasets/tile_grid.h"
+#include "tests/support/pixels.h"
 #include "tests/support/temp_dir.h"
 #include "vit/core/error.h"
 
@@ -26,15 +27,18 @@ void write_sheet(const std::filesystem::path& path) {
   ASSERT_TRUE(cv::imwrite(path.string(), sheet));
 }
 
-std::string bytes_of(const Image& image) { return {image.pixels.begin(), image.pixels.end()}; }
+std::string bytes_of(const Image& image) {
+  const std::vector<uint8_t> pixels = test::pixels_of(image);
+  return {pixels.begin(), pixels.end()};
+}
 
 /// (column, row) of the tile that a picture was cut from; every pixel has to agree.
 std::pair<int, int> tile_of(const Image& image) {
-  EXPECT_EQ(image.width, kTile);
-  EXPECT_EQ(image.height, kTile);
-  for (std::size_t i = 0; i < image.pixels.size(); ++i)
-    EXPECT_EQ(image.pixels[i], i % 3 == 2 ? 7 : image.pixels[i % 3]) << i;
-  return {image.pixels[0], image.pixels[1]};
+  EXPECT_EQ(image.rgb.cols, kTile);
+  EXPECT_EQ(image.rgb.rows, kTile);
+  const std::vector<uint8_t> pixels = test::pixels_of(image);
+  for (std::size_t i = 0; i < pixels.size(); ++i) EXPECT_EQ(pixels[i], i % 3 == 2 ? 7 : pixels[i % 3]) << i;
+  return {pixels[0], pixels[1]};
 }
 
 TEST(TileGrid, CutsRowsIntoClassesAndTheLastColumnsIntoTest) {
@@ -90,12 +94,13 @@ TEST(DrawnDigits, EachPictureDependsOnSeedDigitAndIndexAlone) {
         DrawnDigitsOptions o = options;
         o.seed = seed;
         const Image image = draw_digit(digit, index, o);
-        EXPECT_EQ(image.width, 20);
-        EXPECT_EQ(image.pixels.size(), 1200u);
-        EXPECT_EQ(image.pixels, draw_digit(digit, index, o).pixels);
+        const std::vector<uint8_t> pixels = test::pixels_of(image);
+        EXPECT_EQ(image.rgb.cols, 20);
+        EXPECT_EQ(pixels.size(), 1200u);
+        EXPECT_EQ(pixels, test::pixels_of(draw_digit(digit, index, o)));
         // A bright figure on black.
-        EXPECT_GT(*std::max_element(image.pixels.begin(), image.pixels.end()), 150);
-        EXPECT_LT(image.pixels.front(), 60);
+        EXPECT_GT(*std::max_element(pixels.begin(), pixels.end()), 150);
+        EXPECT_LT(pixels.front(), 60);
         pictures.insert(bytes_of(image));
       }
   EXPECT_EQ(pictures.size(), 40u);

@@ -5,7 +5,7 @@ check=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 cd "$root"
-mkdir -p vit/core vit/kernels vit/io vit/model preprocess datasets infer train tools
+mkdir -p vit/core vit/kernels vit/layers vit/io vit/model preprocess datasets infer train tools
 wrong=0
 
 # expect FILE LINE TEXT: the line, written into the file, must be reported with the text (none: must not be).
@@ -33,8 +33,11 @@ expect infer/a.cpp '#include "datasets/loader.h"' ''
 expect vit/model/a.cpp '#include "vit/io/hdf5.h"' ''
 expect vit/core/a.cpp '#include <vector>' ''
 
-expect infer/a.h '#include <opencv2/core.hpp>' 'not to be seen here'
-expect preprocess/a.cpp '#include <opencv2/core.hpp>' ''
+expect vit/layers/a.h '#include <opencv2/core.hpp>' 'not to be seen here'
+expect train/a.h '#include <opencv2/core.hpp>' 'not to be seen here'
+expect tools/a.cpp '#include <opencv2/core.hpp>' 'not to be seen here'
+expect preprocess/a.h '#include <opencv2/core/mat.hpp>' ''
+expect infer/a.h '#include <opencv2/core.hpp>' ''
 expect vit/model/a.cpp '#include <hdf5.h>' 'not to be seen here'
 expect train/a.cpp '#include <oneapi/dnnl/dnnl.hpp>' 'not to be seen here'
 expect train/a.cpp '#include <tbb/parallel_for.h>' 'not to be seen here'

@@ -9,6 +9,7 @@
 
 #include "datasets/hdf5_dataset.h"
 #include "datasets/hdf5_writer.h"
+#include "tests/support/pixels.h"
 #include "tests/support/temp_dir.h"
 #include "vit/core/error.h"
 #include "vit/io/atomic_file.h"
@@ -44,7 +45,8 @@ std::string dataset_content(const fs::path& path, int64_t memory_budget) {
       out << split->label(i) << split->path(i);
       if (name == "val") continue;
       const Image image = split->image(i);
-      out << image.width << 'x' << image.height << std::string(image.pixels.begin(), image.pixels.end());
+      const std::vector<uint8_t> pixels = test::pixels_of(image);
+      out << image.rgb.cols << 'x' << image.rgb.rows << std::string(pixels.begin(), pixels.end());
     }
   }
   return out.str();

@@ -9,11 +9,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/pixels.h"
 #include "tests/support/temp_dir.h"
 #include "vit/core/error.h"
 
 namespace vit {
 namespace {
+
+using test::pixels_of;
 
 std::vector<uint8_t> encode(const cv::Mat& picture, const std::string& extension) {
   std::vector<uint8_t> bytes;
@@ -49,32 +52,32 @@ const std::vector<uint8_t> kSmallRgb = {3, 2, 1, 60, 50, 40, 0, 0, 255, 255, 128
 TEST(DecodeImage, LosslessFormatsGiveTheirPixelsInRgbOrder) {
   for (const char* extension : {".png", ".bmp", ".ppm", ".tiff"}) {
     const Image image = decode_image(encode(small_bgr(), extension), extension);
-    EXPECT_EQ(image.width, 2) << extension;
-    EXPECT_EQ(image.height, 2) << extension;
-    EXPECT_EQ(image.pixels, kSmallRgb) << extension;
+    EXPECT_EQ(image.rgb.cols, 2) << extension;
+    EXPECT_EQ(image.rgb.rows, 2) << extension;
+    EXPECT_EQ(pixels_of(image), kSmallRgb) << extension;
   }
 }
 
 TEST(DecodeImage, GrayIsRepeatedAndAlphaDropped) {
   const cv::Mat gray = (cv::Mat_<uint8_t>(1, 3) << 0, 77, 255);
-  EXPECT_EQ(decode_image(encode(gray, ".png"), "gray").pixels,
+  EXPECT_EQ(pixels_of(decode_image(encode(gray, ".png"), "gray")),
             (std::vector<uint8_t>{0, 0, 0, 77, 77, 77, 255, 255, 255}));
   const cv::Mat alpha = (cv::Mat_<cv::Vec4b>(1, 2) << cv::Vec4b(10, 20, 30, 0), cv::Vec4b(40, 50, 60, 128));
-  EXPECT_EQ(decode_image(encode(alpha, ".png"), "alpha").pixels, (std::vector<uint8_t>{30, 20, 10, 60, 50, 40}));
+  EXPECT_EQ(pixels_of(decode_image(encode(alpha, ".png"), "alpha")), (std::vector<uint8_t>{30, 20, 10, 60, 50, 40}));
 }
 
 TEST(DecodeImage, SixteenBitsKeepTheirUpperByte) {
   const cv::Mat gray = (cv::Mat_<uint16_t>(1, 3) << 0x00FF, 0x1234, 0xFFFF);
   const std::vector<uint8_t> wanted = {0, 0, 0, 0x12, 0x12, 0x12, 255, 255, 255};
-  EXPECT_EQ(decode_image(encode(gray, ".png"), "png").pixels, wanted);
-  EXPECT_EQ(decode_image(encode(gray, ".tiff"), "tiff").pixels, wanted);
-  EXPECT_EQ(decode_image(encode(gray, ".pgm"), "pgm").pixels, wanted);
+  EXPECT_EQ(pixels_of(decode_image(encode(gray, ".png"), "png")), wanted);
+  EXPECT_EQ(pixels_of(decode_image(encode(gray, ".tiff"), "tiff")), wanted);
+  EXPECT_EQ(pixels_of(decode_image(encode(gray, ".pgm"), "pgm")), wanted);
 }
 
 TEST(DecodeImage, TextPnmNeedsNoLastNewline) {
   const std::string_view text = "P3 # colours\n2 1\n255\n1 2 3  40 50 60";
   const Image image = decode_image(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()), "text.ppm");
-  EXPECT_EQ(image.pixels, (std::vector<uint8_t>{1, 2, 3, 40, 50, 60}));
+  EXPECT_EQ(pixels_of(image), (std::vector<uint8_t>{1, 2, 3, 40, 50, 60}));
 }
 
 TEST(DecodeImage, OtherContentIsNamed) {
@@ -167,7 +170,7 @@ TEST(DecodeImage, FlippedBytesNeverCrash) {
         std::vector<uint8_t> damaged = file;
         damaged[i] ^= bits;
         try {
-          validate(decode_image(damaged, "damaged", {.max_pixels = 1 << 20}));
+          check_pixels(decode_image(damaged, "damaged", {.max_pixels = 1 << 20}).rgb);
         } catch (const Error& error) {
           EXPECT_EQ(error.kind(), ErrorKind::data) << error.what();
         }
@@ -184,7 +187,7 @@ TEST(DecodeImage, DamagedJpegLeavesNothingToTheNext) {
     std::vector<uint8_t> damaged = good;
     damaged[i] ^= 0xFF;
     error_of(damaged);
-    ASSERT_EQ(decode_image(good, "good").pixels, wanted.pixels) << "after damage at byte " << i;
+    ASSERT_EQ(pixels_of(decode_image(good, "good")), pixels_of(wanted)) << "after damage at byte " << i;
   }
 }
 
@@ -193,30 +196,43 @@ TEST(ReadImage, ContentDecidesNotTheName) {
   const std::vector<uint8_t> png = encode(small_bgr(), ".png");
   std::ofstream(folder / "really_a_png.jpg", std::ios::binary)
       .write(reinterpret_cast<const char*>(png.data()), std::ssize(png));
-  EXPECT_EQ(read_image(folder / "really_a_png.jpg").pixels, kSmallRgb);
+  EXPECT_EQ(pixels_of(read_image(folder / "really_a_png.jpg")), kSmallRgb);
   std::ofstream(folder / "zero.png").flush();
   EXPECT_THROW(read_image(folder / "zero.png"), Error);
   EXPECT_THROW(read_image(folder / "absent.png"), Error);
 }
 
 TEST(ImageFromBgr, TakesWhatImreadGives) {
-  EXPECT_EQ(image_from_bgr(small_bgr()).pixels, kSmallRgb);
+  EXPECT_EQ(pixels_of(image_from_bgr(small_bgr())), kSmallRgb);
   const cv::Mat wide = (cv::Mat_<uint16_t>(1, 1) << 0xABCD);
-  EXPECT_EQ(image_from_bgr(wide).pixels, (std::vector<uint8_t>{0xAB, 0xAB, 0xAB}));
+  EXPECT_EQ(pixels_of(image_from_bgr(wide)), (std::vector<uint8_t>{0xAB, 0xAB, 0xAB}));
   const cv::Mat alpha(1, 1, CV_16UC4, cv::Scalar(0x0100, 0x02FF, 0x0380, 0));
-  EXPECT_EQ(image_from_bgr(alpha).pixels, (std::vector<uint8_t>{3, 2, 1}));
+  EXPECT_EQ(pixels_of(image_from_bgr(alpha)), (std::vector<uint8_t>{3, 2, 1}));
   const cv::Mat part = cv::Mat(4, 4, CV_8UC3, cv::Scalar(9, 8, 7))(cv::Rect(1, 1, 2, 2));  // rows are not contiguous
-  EXPECT_EQ(image_from_bgr(part).pixels, (std::vector<uint8_t>{7, 8, 9, 7, 8, 9, 7, 8, 9, 7, 8, 9}));
+  EXPECT_EQ(pixels_of(image_from_bgr(part)), (std::vector<uint8_t>{7, 8, 9, 7, 8, 9, 7, 8, 9, 7, 8, 9}));
   EXPECT_THROW(image_from_bgr(cv::Mat()), Error);
   EXPECT_THROW(image_from_bgr(cv::Mat(1, 1, CV_32FC3)), Error);
   EXPECT_THROW(image_from_bgr(cv::Mat(1, 1, CV_8UC2)), Error);
 }
 
-TEST(ValidateImage, WantsThePixelsOfItsSize) {
-  EXPECT_NO_THROW(validate(Image{2, 1, std::vector<uint8_t>(6)}));
-  EXPECT_THROW(validate(Image{2, 1, std::vector<uint8_t>(5)}), Error);
-  EXPECT_THROW(validate(Image{0, 1, {}}), Error);
-  EXPECT_THROW(validate(Image{-1, -2, std::vector<uint8_t>(6)}), Error);
+TEST(BgrFromImage, UndoesImageFromBgr) {
+  EXPECT_EQ(pixels_of(bgr_from_image(image_from_bgr(small_bgr()))), pixels_of(small_bgr()));
+  EXPECT_THROW(bgr_from_image(Image()), Error);
+}
+
+TEST(ImageFromRgb, SharesThePixels) {
+  const cv::Mat rgb(2, 3, CV_8UC3, cv::Scalar(1, 2, 3));
+  EXPECT_EQ(image_from_rgb(rgb).rgb.data, rgb.data);
+}
+
+TEST(CheckPixels, WantsEightBitsAndThreeChannels) {
+  EXPECT_NO_THROW(check_pixels(cv::Mat(1, 2, CV_8UC3)));
+  EXPECT_NO_THROW(check_pixels(cv::Mat(4, 4, CV_8UC3)(cv::Rect(1, 1, 2, 2))));
+  EXPECT_THROW(check_pixels(cv::Mat()), Error);
+  EXPECT_THROW(check_pixels(cv::Mat(0, 1, CV_8UC3)), Error);
+  for (const int type : {CV_8UC1, CV_8UC4, CV_16UC3, CV_32FC3}) EXPECT_THROW(check_pixels(cv::Mat(1, 2, type)), Error);
+  EXPECT_THROW(check_pixels(cv::Mat(std::vector<int>{2, 2, 2}, CV_8UC3)), Error);
+  EXPECT_THROW(image_from_rgb(cv::Mat()), Error);
 }
 
 }  // namespace

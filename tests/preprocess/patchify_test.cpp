@@ -20,6 +20,7 @@ PreprocessConfig config_of(int64_t size) {
 
 TEST(Patchify, OrderIsPatchesThenChannelThenRowThenColumn) {
   const Image image = test::noise_image(6, 6);
+  const std::vector<uint8_t> pixels = test::pixels_of(image);
   const PreprocessConfig config = config_of(6);
   for (const int64_t p : {1, 2, 3, 6}) {
     const int64_t across = 6 / p, dim = 3 * p * p;
@@ -30,7 +31,7 @@ TEST(Patchify, OrderIsPatchesThenChannelThenRowThenColumn) {
       for (int64_t x = 0; x < 6; ++x) {
         for (int64_t c = 0; c < 3; ++c) {
           const auto i = static_cast<size_t>(c);
-          const float pixel = image.pixels[static_cast<size_t>((y * 6 + x) * 3 + c)];
+          const float pixel = pixels[static_cast<size_t>((y * 6 + x) * 3 + c)];
           ASSERT_EQ(rows(y / p * across + x / p, c * p * p + y % p * p + x % p),
                     (pixel / 255.0f - config.mean[i]) / config.std[i])
               << "P " << p << ", y " << y << ", x " << x << ", c " << c;
@@ -74,11 +75,11 @@ TEST(Pipeline, IsResizeThenPatchify) {
   patchify(resize_crop(image, config), config, 4, TensorView<float>(wanted.data(), {4, 48}));
   EXPECT_EQ(got, wanted);
 
-  RandomStream random(1, RandomPurpose::augment), same(1, RandomPurpose::augment);
+  AugmentRandom random(1, 0, 0), same(1, 0, 0);
   const AugmentConfig augmentation{.flip = 1, .crop_padding = 2};
   pipeline.prepare_augmented(image, augmentation, random, TensorView<float>(augmented.data(), {4, 48}));
-  patchify(augment(resize_crop(image, config), augmentation, same), config, 4,
-           TensorView<float>(wanted.data(), {4, 48}));
+  const cv::Mat square = augment(resize_crop(image, config).rgb, AugmentStage::square, augmentation, same);
+  patchify(image_from_rgb(square), config, 4, TensorView<float>(wanted.data(), {4, 48}));
   EXPECT_EQ(augmented, wanted);
   EXPECT_NE(augmented, got);
 }

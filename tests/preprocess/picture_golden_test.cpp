@@ -12,10 +12,13 @@
 #include <vector>
 
 #include "preprocess/image.h"
+#include "tests/support/pixels.h"
 #include "vit/core/error.h"
 
 namespace vit {
 namespace {
+
+using test::pixels_of;
 
 const nlohmann::json& golden() {
   static const nlohmann::json json =
@@ -42,7 +45,7 @@ std::vector<uint8_t> bytes_of(const std::string& base64) {
 /// The 64-bit FNV-1a hash, as the script prints it.
 std::string fnv(const Image& image) {
   uint64_t h = 0xCBF29CE484222325u;
-  for (const uint8_t byte : image.pixels) h = (h ^ byte) * 0x100000001B3u;
+  for (const uint8_t byte : pixels_of(image)) h = (h ^ byte) * 0x100000001B3u;
   std::ostringstream text;
   text << std::hex << std::setfill('0') << std::setw(16) << h;
   return text.str();
@@ -53,8 +56,8 @@ void expect_equal(const nlohmann::json& c, bool turned) {
   try {
     Image image = decode_image(bytes_of(c["file"]), name);
     if (turned) image = upright(std::move(image));
-    EXPECT_EQ(image.width, c["size"][0].get<int64_t>()) << name;
-    EXPECT_EQ(image.height, c["size"][1].get<int64_t>()) << name;
+    EXPECT_EQ(image.rgb.cols, c["size"][0].get<int64_t>()) << name;
+    EXPECT_EQ(image.rgb.rows, c["size"][1].get<int64_t>()) << name;
     EXPECT_EQ(fnv(image), c["fnv"].get<std::string>()) << name;
   } catch (const Error& error) {
     ADD_FAILURE() << name << ": " << error.what();
@@ -88,8 +91,8 @@ TEST(PictureGolden, ExifTurnsWhereItIsAskedFor) {
   for (const auto& c : golden()["exif"]) {
     expect_equal(c, true);
     const Image stored = decode_image(bytes_of(c["file"]), "stored");
-    EXPECT_EQ(stored.width, 7) << c["name"];
-    EXPECT_EQ(stored.height, 5) << c["name"];
+    EXPECT_EQ(stored.rgb.cols, 7) << c["name"];
+    EXPECT_EQ(stored.rgb.rows, 5) << c["name"];
   }
 }
 
@@ -99,7 +102,7 @@ TEST(PictureGolden, DamageIsAnErrorAndSilentOnStderr) {
   const DecodeLimits limits{.max_pixels = 1 << 16};
   const auto try_it = [&](const std::vector<uint8_t>& file, const std::string& name) {
     try {
-      validate(upright(decode_image(file, name, limits)));
+      check_pixels(upright(decode_image(file, name, limits)).rgb);
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::data) << error.what();
       EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();

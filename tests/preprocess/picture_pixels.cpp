@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "preprocess/image.h"
+#include "tests/support/pixels.h"
 #include "vit/core/error.h"
 
 int main(int argc, char** argv) {
@@ -17,9 +18,9 @@ int main(int argc, char** argv) {
       vit::Image image = vit::read_image(path);
       if (rotate) image = vit::upright(std::move(image));
       uint64_t hash = 0xCBF29CE484222325u;
-      for (const uint8_t byte : image.pixels) hash = (hash ^ byte) * 0x100000001B3u;
-      std::cout << "ok " << image.width << ' ' << image.height << ' ' << std::hex << std::setfill('0') << std::setw(16)
-                << hash << std::dec << '\n';
+      for (const uint8_t byte : vit::test::pixels_of(image)) hash = (hash ^ byte) * 0x100000001B3u;
+      std::cout << "ok " << image.rgb.cols << ' ' << image.rgb.rows << ' ' << std::hex << std::setfill('0')
+                << std::setw(16) << hash << std::dec << '\n';
     } catch (const vit::Error& error) {
       std::cout << "error " << error.what() << '\n';
     }

@@ -30,7 +30,10 @@ std::string fnv(const void* data, size_t size) {
   return text.str();
 }
 
-std::string fnv(const Image& image) { return fnv(image.pixels.data(), image.pixels.size()); }
+std::string fnv(const cv::Mat& picture) {
+  const std::vector<uint8_t> pixels = test::pixels_of(picture);
+  return fnv(pixels.data(), pixels.size());
+}
 
 std::vector<uint8_t> bytes_of(const std::string& hex) {
   std::vector<uint8_t> bytes;
@@ -49,10 +52,10 @@ Interpolation interpolation_of(const std::string& name) {
 TEST(PillowGolden, ResizeIsByteEqual) {
   ASSERT_EQ(golden()["resize"].size(), 42u);
   for (const auto& c : golden()["resize"]) {
-    const Image out = resize(test::noise_image(c["from"][0], c["from"][1]), c["to"][0], c["to"][1],
-                             interpolation_of(c["interpolation"]));
-    EXPECT_EQ(out.width, c["to"][0].get<int64_t>());
-    EXPECT_EQ(out.height, c["to"][1].get<int64_t>());
+    const cv::Mat out = resize(test::noise_image(c["from"][0], c["from"][1]).rgb, c["to"][0], c["to"][1],
+                               interpolation_of(c["interpolation"]));
+    EXPECT_EQ(out.cols, c["to"][0].get<int64_t>());
+    EXPECT_EQ(out.rows, c["to"][1].get<int64_t>());
     EXPECT_EQ(fnv(out), c["fnv"].get<std::string>()) << c;
   }
 }
@@ -64,9 +67,9 @@ TEST(PillowGolden, ResizeCropIsByteEqual) {
     config.size = c["size"];
     config.resize_size = c["resize_size"];
     config.interpolation = interpolation_of(c["interpolation"]);
-    const Image out = resize_crop(test::noise_image(c["from"][0], c["from"][1]), config);
-    EXPECT_EQ(out.width, config.size);
-    EXPECT_EQ(out.height, config.size);
+    const cv::Mat out = resize_crop(test::noise_image(c["from"][0], c["from"][1]), config).rgb;
+    EXPECT_EQ(out.cols, config.size);
+    EXPECT_EQ(out.rows, config.size);
     EXPECT_EQ(fnv(out), c["fnv"].get<std::string>()) << c;
   }
 }
@@ -107,11 +110,12 @@ TEST(PillowGolden, DecodesAsConvertRgbDoes) {
     const std::string name = c["name"];
     const Image image = decode_image(bytes_of(c["file"]), name);
     const std::vector<uint8_t> wanted = bytes_of(golden()["pictures"][c["pixels"].get<std::string>()]);
-    ASSERT_EQ(image.width, c["size"][0]) << name;
-    ASSERT_EQ(image.height, c["size"][1]) << name;
-    ASSERT_EQ(image.pixels.size(), wanted.size()) << name;
+    ASSERT_EQ(image.rgb.cols, c["size"][0]) << name;
+    ASSERT_EQ(image.rgb.rows, c["size"][1]) << name;
+    const std::vector<uint8_t> pixels = test::pixels_of(image);
+    ASSERT_EQ(pixels.size(), wanted.size()) << name;
     for (size_t i = 0; i < wanted.size(); ++i) {
-      ASSERT_LE(std::abs(image.pixels[i] - wanted[i]), c["tolerance"].get<int>()) << name << " at byte " << i;
+      ASSERT_LE(std::abs(pixels[i] - wanted[i]), c["tolerance"].get<int>()) << name << " at byte " << i;
     }
   }
 }

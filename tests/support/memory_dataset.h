@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/dataset.h"
+#include "preprocess/image.h"
 #include "vit/core/error.h"
 #include "vit/core/rng.h"
 
@@ -16,21 +17,20 @@ namespace vit::test {
 class MemorySplit : public Split {
  public:
   /// `count` squares of `side` pixels: class k has a bright stripe at a place and in a colour of its own, under noise.
-  MemorySplit(int64_t count, int64_t side, int64_t classes, uint64_t seed) : side_(side) {
+  MemorySplit(int64_t count, int64_t side, int64_t classes, uint64_t seed) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t label = i % classes;
       labels_.push_back(static_cast<int32_t>(label));
       RandomStream random(seed, RandomPurpose::test, static_cast<uint64_t>(i));
-      std::vector<uint8_t> pixels(static_cast<std::size_t>(side * side * 3));
+      cv::Mat rgb = new_pixels(side, side);
       for (int64_t y = 0; y < side; ++y) {
         const bool stripe = y * classes / side == label;
         for (int64_t x = 0; x < side * 3; ++x) {
           const int64_t light = stripe && x % 3 == label % 3 ? 160 : 60;
-          pixels[static_cast<std::size_t>(y * side * 3 + x)] =
-              static_cast<uint8_t>(light + static_cast<int64_t>(random.below(80)));
+          rgb.data[y * side * 3 + x] = static_cast<uint8_t>(light + static_cast<int64_t>(random.below(80)));
         }
       }
-      pictures_.push_back(std::move(pixels));
+      pictures_.push_back(image_from_rgb(std::move(rgb)));
     }
   }
 
@@ -40,15 +40,14 @@ class MemorySplit : public Split {
   Image image(int64_t index) const override {
     if (std::find(broken.begin(), broken.end(), index) != broken.end())
       fail(ErrorKind::data, "[test] broken picture ", index);
-    return {side_, side_, pictures_.at(static_cast<std::size_t>(index))};
+    return pictures_.at(static_cast<std::size_t>(index));
   }
 
   std::vector<int64_t> broken;  // pictures that cannot be read
 
  private:
-  int64_t side_;
   std::vector<int32_t> labels_;
-  std::vector<std::vector<uint8_t>> pictures_;
+  std::vector<Image> pictures_;
 };
 
 class MemoryDataset : public Dataset {

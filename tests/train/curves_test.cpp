@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "preprocess/image.h"
+#include "tests/support/pixels.h"
 #include "tests/support/temp_dir.h"
 
 namespace vit {
@@ -27,8 +27,9 @@ std::vector<HistoryRow> rows_of(int64_t count, bool validated) {
 }
 
 bool has_color(const Image& image, uint8_t r, uint8_t g, uint8_t b) {
-  for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3) {
-    if (image.pixels[i] == r && image.pixels[i + 1] == g && image.pixels[i + 2] == b) return true;
+  const std::vector<uint8_t> pixels = test::pixels_of(image);
+  for (std::size_t i = 0; i + 2 < pixels.size(); i += 3) {
+    if (pixels[i] == r && pixels[i + 1] == g && pixels[i + 2] == b) return true;
   }
   return false;
 }
@@ -38,7 +39,7 @@ TEST(Curves, ShowTrainingValidationAndRate) {
   for (int64_t epochs : {1, 2, 300}) {
     write_curves(folder / "curves.png", rows_of(epochs, true));
     const Image picture = read_image(folder / "curves.png");
-    EXPECT_EQ(picture.width, 3 * 560);
+    EXPECT_EQ(picture.rgb.cols, 3 * 560);
     EXPECT_TRUE(has_color(picture, 31, 119, 180)) << "train, " << epochs;
     EXPECT_TRUE(has_color(picture, 255, 127, 14)) << "val, " << epochs;
     EXPECT_TRUE(has_color(picture, 44, 160, 44)) << "rate, " << epochs;
@@ -49,7 +50,7 @@ TEST(Curves, WithoutValidationThereIsNoAccuracy) {
   const test::TempDir folder;
   write_curves(folder / "curves.png", rows_of(4, false));
   const Image picture = read_image(folder / "curves.png");
-  EXPECT_EQ(picture.width, 2 * 560);
+  EXPECT_EQ(picture.rgb.cols, 2 * 560);
   EXPECT_FALSE(has_color(picture, 255, 127, 14));
 }
 

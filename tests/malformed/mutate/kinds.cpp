@@ -69,8 +69,8 @@ void use_folder(const Example& example) { import_from(example.folder / "in", exa
 void use_config(const Example& example) { load_run_config(example.file.parent_path()); }
 
 std::string picture(std::string_view extension, int side, int seed) {
-  Image image = small_picture(side, side, seed);
-  const cv::Mat mat(side, side, extension == ".pgm" ? CV_8UC1 : CV_8UC3, image.pixels.data());
+  const Image image = small_picture(side, side, seed);
+  const cv::Mat mat(side, side, extension == ".pgm" ? CV_8UC1 : CV_8UC3, image.rgb.data);
   std::vector<uint8_t> file;
   cv::imencode(std::string(extension), mat, file);
   return {file.begin(), file.end()};
@@ -96,7 +96,7 @@ void write_data(const fs::path& path, bool encoded) {
     auto split = writer.begin_split(name, encoded ? SplitFormat::files(true) : SplitFormat::pixels(8, 8, true));
     for (int i = 0; i < 20; ++i) {
       const std::string file = picture(".png", 8, i);
-      const std::vector<uint8_t> pixels = small_picture(8, 8, i).pixels;
+      const std::vector<uint8_t> pixels = test::pixels_of(small_picture(8, 8, i));
       split.append(encoded ? std::vector<uint8_t>(file.begin(), file.end()) : pixels, i % 2, "some/path");
     }
     split.end();
