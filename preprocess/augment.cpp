@@ -74,6 +74,22 @@ constexpr OptionField<AugmentConfig> kFields[] = {
      .unit = "PROBABILITY",
      .group = kGroup,
      .help = "of a rectangle of noise"},
+    {.name = "random_resized_crop",
+     .member = kMember<&AugmentConfig::random_resized_crop>,
+     .range = kZeroToOne,
+     .stored = Stored::changed,
+     .option = "--augment-random-resized-crop",
+     .unit = "SHARE",
+     .group = kGroup,
+     .help = "of the area at least, in a random part that fills the square; usual is 0.08"},
+    {.name = "random_resized_crop_ratio",
+     .member = kMember<&AugmentConfig::random_resized_crop_ratio>,
+     .range = Range{1, 100},
+     .stored = Stored::changed,
+     .option = "--augment-random-resized-crop-ratio",
+     .unit = "RATIO",
+     .group = kGroup,
+     .help = "of the longer to the shorter side of that part, at most"},
 };
 
 Faults faults_of(const AugmentConfig& config) {

@@ -26,6 +26,9 @@ struct AugmentConfig {
   float elastic_sigma = 4;   // pixels over which that displacement varies: deviation of the smoothing Gaussian
   float erase = 0;           // probability of a rectangle of noise
 
+  float random_resized_crop = 0;  // least share of the picture's area in a random part that fills the square
+  float random_resized_crop_ratio = 4.f / 3;  // of that part's width to its height at most; at least the inverse
+
   bool operator==(const AugmentConfig&) const = default;
 };
 

@@ -9,7 +9,7 @@
 namespace vit {
 namespace augment_ops {
 
-Apply crop, flip, distort, erase;  // each in the file of its name
+Apply crop, flip, distort, erase, random_resized_crop;  // each in the file of its name
 
 }  // namespace augment_ops
 
@@ -27,6 +27,8 @@ constexpr Operation kOperations[] = {
      [](const AugmentConfig& c) { return c.rotate > 0 || c.shift > 0 || c.scale > 0 || c.shear > 0 || c.elastic > 0; },
      distort},
     {"erase", AugmentStage::square, Draws::in_turn, [](const AugmentConfig& c) { return c.erase > 0; }, erase},
+    {"random_resized_crop", AugmentStage::source, Draws::own,
+     [](const AugmentConfig& c) { return c.random_resized_crop > 0; }, random_resized_crop},
 };
 
 /// 64-bit FNV-1a: the same on every machine and for ever.
