@@ -6,12 +6,15 @@
 #include <sstream>
 
 #include "infer/engine.h"
+#include "tools/help.h"
 #include "vit/core/error.h"
 #include "vit/core/log.h"
 #include "vit/core/parallel.h"
 
 namespace vit::tools {
 namespace {
+
+const std::string kOneOf = "one of ";  // how the name of such a validator begins; its words follow
 
 /// Letters to insert, drop, change or swap with their neighbour (optimal string alignment).
 size_t edit_distance(const std::string& a, const std::string& b) {
@@ -48,11 +51,6 @@ const CLI::App& chosen_command(const CLI::App& root) {
   return *command;
 }
 
-std::string full_name(const CLI::App& command) {
-  return command.get_parent() == nullptr ? command.get_name()
-                                         : full_name(*command.get_parent()) + " " + command.get_name();
-}
-
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options())
@@ -62,8 +60,7 @@ std::vector<std::string> option_names(const CLI::App& command) {
 
 std::vector<std::string> command_names(const CLI::App& command) {
   std::vector<std::string> names;
-  for (const CLI::App* sub : command.get_subcommands(std::function<bool(const CLI::App*)>{}))
-    names.push_back(sub->get_name());
+  for (const CLI::App* sub : commands_of(command)) names.push_back(sub->get_name());
   return names;
 }
 
@@ -89,12 +86,28 @@ std::string nearest_word(const std::string& word, const std::vector<std::string>
 }
 
 CLI::Validator one_of(std::vector<std::string> words) {
+  const std::string listed = joined(words, "|");
   return CLI::Validator(
       [words = std::move(words)](std::string& word) {
         if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
         return "needs " + joined(words, ", ") + ", has '" + word + "'" + suggestion(word, words);
       },
-      "");
+      "", kOneOf + listed);
+}
+
+std::vector<std::string> words_for(CLI::Option& option) {
+  try {
+    for (int i = 0;; ++i) {
+      const std::string& name = option.get_validator(i)->get_name();
+      if (!name.starts_with(kOneOf)) continue;
+      std::vector<std::string> words;
+      std::istringstream listed(name.substr(kOneOf.size()));
+      for (std::string word; std::getline(listed, word, '|');) words.push_back(word);
+      return words;
+    }
+  } catch (const CLI::OptionNotFound&) {  // no validator is left
+    return {};
+  }
 }
 
 CLI::Validator at_least(int64_t least, int64_t most) {
@@ -193,7 +206,7 @@ Classifier open_classifier(const std::string& path, const DTypeChoice& choice) {
 std::string describe(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App& command = chosen_command(root);
   const std::string help = "; see " + full_name(command) + " --help";
-  const bool missing_command = !command.get_subcommands(std::function<bool(const CLI::App*)>{}).empty();
+  const bool missing_command = !commands_of(command).empty();
 
   // Words that nobody took explain most other errors, so they come first.
   const std::vector<std::string> rest = root.remaining(true);

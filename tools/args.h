@@ -24,6 +24,8 @@ std::string nearest_word(const std::string& word, const std::vector<std::string>
 
 /// One word of `words`; another one is a usage error with a suggestion.
 CLI::Validator one_of(std::vector<std::string> words);
+/// The words that `one_of` holds the option to, none where anything else may stand.
+std::vector<std::string> words_for(CLI::Option& option);
 /// The words with `between` between them.
 std::string joined(const std::vector<std::string>& words, const char* between);
 

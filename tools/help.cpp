@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -31,9 +30,9 @@ std::vector<std::string> wrapped(const std::string& text, size_t width) {
 }
 
 /// A name and, in the column beside it or below it where it is long, its description.
-std::string entry(const std::string& name, const std::string& description) {
-  std::string text = "  " + name;
-  for (const std::string& line : wrapped(description, kWidth - kColumn)) {
+std::string entry_text(const HelpEntry& entry) {
+  std::string text = "  " + entry.name;
+  for (const std::string& line : wrapped(entry.description, kWidth - kColumn)) {
     const bool beside = text.size() < kColumn && text.find('\n') == std::string::npos;
     text += beside ? std::string(kColumn - text.size(), ' ') : '\n' + std::string(kColumn, ' ');
     text += line;
@@ -41,83 +40,96 @@ std::string entry(const std::string& name, const std::string& description) {
   return text + '\n';
 }
 
-bool takes_many(const CLI::Option& option) {
-  return option.get_expected_max() >= CLI::detail::expected_max_vector_size;
+std::string section_text(const HelpSection& section) {
+  std::string text = '\n' + section.heading + ":\n";
+  for (const HelpEntry& entry : section.entries) text += entry_text(entry);
+  return text;
 }
 
 /// Required options say so, defaults stand at the end of the description.
-std::string entry(const CLI::Option& option) {
-  std::string name = option.get_positional() ? option.get_name(true) : option.get_name(false, true);
+HelpEntry entry_of(const CLI::Option& option) {
+  HelpEntry entry{option.get_positional() ? option.get_name(true) : option.get_name(false, true),
+                  option.get_description()};
   if (option.get_type_size() != 0) {
-    if (!option.get_type_name().empty()) name += ' ' + option.get_type_name();
-    if (takes_many(option)) name += "...";
+    if (!option.get_type_name().empty()) entry.name += ' ' + option.get_type_name();
+    if (takes_many(option)) entry.name += "...";
   }
-  std::string description = option.get_description();
-  if (option.get_required()) description += " (required)";
-  if (!option.get_default_str().empty()) description += " [" + option.get_default_str() + "]";
-  return entry(name, description);
+  if (option.get_required()) entry.description += " (required)";
+  if (!option.get_default_str().empty()) entry.description += " [" + option.get_default_str() + "]";
+  return entry;
 }
 
-std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-  return app.get_subcommands(std::function<bool(const CLI::App*)>());
-}
+HelpEntry entry_of(const CLI::App& command) { return {command.get_name(), command.get_description()}; }
 
-std::string usage(const CLI::App& app, const std::string& name) {
-  std::string text = "Usage: " + name + " [options]";
+std::string usage_of(const CLI::App& app) {
+  std::string text = "[options]";
   for (const CLI::Option* option : app.get_options()) {
     if (!option->get_positional()) continue;
     const std::string word = option->get_name(true) + (takes_many(*option) ? "..." : "");
     text += option->get_required() ? ' ' + word : " [" + word + ']';
   }
   if (!commands_of(app).empty()) text += " COMMAND";
-  return text + '\n';
+  return text;
 }
 
-/// A heading and what stands below it, where there is anything.
-std::string section(const std::string& heading, const std::string& entries) {
-  return entries.empty() ? "" : '\n' + heading + ":\n" + entries;
-}
-
-/// The groups of what is listed, each once, in the order of their first members.
-template <class Members>
-std::vector<std::string> groups_of(const Members& members) {
-  std::vector<std::string> groups;
-  for (const auto* member : members)
-    if (!member->get_group().empty() && std::ranges::find(groups, member->get_group()) == groups.end())
-      groups.push_back(member->get_group());
-  return groups;
+/// A section for each group of what is listed, in the order of their first members.
+template <class Member>
+std::vector<HelpSection> sections_of(const std::vector<const Member*>& members) {
+  std::vector<HelpSection> sections;
+  for (const Member* member : members) {
+    const std::string group = member->get_group();
+    if (group.empty()) continue;
+    auto section = std::ranges::find(sections, group, &HelpSection::heading);
+    if (section == sections.end()) section = sections.insert(section, HelpSection{group, {}});
+    section->entries.push_back(entry_of(*member));
+  }
+  return sections;
 }
 
 class HelpFormatter : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode) const override {
-    std::string text = app->get_description() + '\n' + usage(*app, name);
-    std::vector<const CLI::Option*> named;
-    std::string arguments;
-    for (const CLI::Option* option : app->get_options())
-      if (option->get_positional())
-        arguments += entry(*option);
-      else
-        named.push_back(option);
-    text += section("Arguments", arguments);
-    for (const std::string& group : groups_of(named)) {
-      std::string entries;
-      for (const CLI::Option* option : named)
-        if (option->get_group() == group) entries += entry(*option);
-      text += section(group, entries);
-    }
-    for (const std::string& group : groups_of(commands_of(*app))) {
-      std::string entries;
-      for (const CLI::App* command : commands_of(*app))
-        if (command->get_group() == group) entries += entry(command->get_name(), command->get_description());
-      text += section(group, entries);
-    }
-    if (!app->get_footer().empty()) text += '\n' + app->get_footer() + '\n';
+    const HelpPage page = help_page(*app);
+    std::string text = page.summary + "\nUsage: " + name + ' ' + page.usage + '\n';
+    if (!page.arguments.empty()) text += section_text({"Arguments", page.arguments});
+    for (const HelpSection& section : page.options) text += section_text(section);
+    for (const HelpSection& section : page.commands) text += section_text(section);
+    if (!page.footer.empty()) text += '\n' + page.footer + '\n';
     return text;
   }
 };
 
 }  // namespace
+
+bool takes_many(const CLI::Option& option) {
+  return option.get_expected_max() >= CLI::detail::expected_max_vector_size;
+}
+
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+}
+
+std::string full_name(const CLI::App& command) {
+  return command.get_parent() == nullptr ? command.get_name()
+                                         : full_name(*command.get_parent()) + " " + command.get_name();
+}
+
+HelpPage help_page(const CLI::App& app) {
+  HelpPage page{.summary = app.get_description(),
+                .usage = usage_of(app),
+                .arguments = {},
+                .options = {},
+                .commands = sections_of(commands_of(app)),
+                .footer = app.get_footer()};
+  std::vector<const CLI::Option*> named;
+  for (const CLI::Option* option : app.get_options())
+    if (option->get_positional())
+      page.arguments.push_back(entry_of(*option));
+    else
+      named.push_back(option);
+  page.options = sections_of(named);
+  return page;
+}
 
 void set_help_style(CLI::App& root) {
   root.formatter(std::make_shared<HelpFormatter>());

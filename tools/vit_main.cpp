@@ -8,9 +8,12 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <string>
+#include <string_view>
 
 #include "tools/args.h"
 #include "tools/commands.h"
+#include "tools/completion.h"
 #include "tools/help.h"
 #include "tools/stop_signal.h"
 #include "vit/core/cpu.h"
@@ -70,12 +73,17 @@ int run_command_line(int argc, char** argv) {
   add_data_command(root, run);
   add_model_command(root, run);
   add_bench_command(root, run);
+  add_man_command(root, run);
   refuse_empty_texts(root);
   root.footer(
       "vit COMMAND --help tells the options of a command.\n"
       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some inputs were unreadable.\n"
       "SIGINT, SIGTERM and SIGHUP end a command (exit code 128 + signal) and leave no temporary file; train saves "
       "first.");
+  if (argc > 1 && std::string_view(argv[1]) == "complete") {  // what follows is another command line, half typed
+    std::cout << completion_text(complete(root, {argv + 2, argv + argc}));
+    return kDone;
+  }
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
