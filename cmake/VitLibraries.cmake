@@ -64,6 +64,7 @@ vit_needs("libarchive"    FOUND LibArchive_FOUND VERSION LibArchive_VERSION FROM
 vit_needs("libzip"        FOUND VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY VERSION VIT_ZIP_VERSION FROM 1.5 PACKAGE libzip-dev)
 vit_needs("nlohmann-json" FOUND nlohmann_json_FOUND VERSION nlohmann_json_VERSION FROM 3.9 PACKAGE nlohmann-json3-dev)
 vit_check_needs()
+get_property(VIT_LIBRARY_PACKAGES GLOBAL PROPERTY VIT_PACKAGES)  # of all above: what a package of ours depends on
 
 # A library that is found by name: vit_library(NAME INCLUDES dir LINKS files).
 function(vit_library name)

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/folder_layout.h"
+#include "datasets/folder_reading.h"
 
 namespace vit {
 

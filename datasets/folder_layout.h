@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/entry_source.h"
+#include "datasets/folder_reading.h"
 #include "datasets/split_names.h"
 #include "vit/core/words.h"
 
@@ -17,14 +18,6 @@ enum class ClassOrder { natural, plain };  // "10" after "9", or byte order
 template <>
 inline constexpr Word<ClassOrder> kWords<ClassOrder>[] = {{ClassOrder::natural, "natural"},
                                                           {ClassOrder::plain, "plain"}};
-
-/// How folders are read: CLASS/x.jpg, SPLIT/CLASS/x.jpg or CLASS/SPLIT/x.jpg.
-enum class FolderReading { automatic, classes, splits, inner_splits };
-template <>
-inline constexpr Word<FolderReading> kWords<FolderReading>[] = {{FolderReading::automatic, "auto"},
-                                                                {FolderReading::classes, "classes"},
-                                                                {FolderReading::splits, "splits"},
-                                                                {FolderReading::inner_splits, "inner-splits"}};
 
 struct LayoutOptions {
   FolderReading reading = FolderReading::automatic;

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-#include "datasets/folder_layout.h"
+#include "datasets/folder_reading.h"
 #include "infer/classifier.h"
 #include "vit/core/dtype.h"
 #include "vit/core/words.h"

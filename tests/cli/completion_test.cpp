@@ -106,7 +106,8 @@ TEST(ManPages, NoLineBeginsACommandOfRoffByChance) {
     std::istringstream lines(text_of(entry.path()));
     for (std::string line; std::getline(lines, line);) {
       const std::string request = line.substr(0, line.find(' '));
-      const bool ours = request == ".TH" || request == ".SH" || request == ".SS" || request == ".BR" || request == ".TP";
+      const bool ours =
+          request == ".TH" || request == ".SH" || request == ".SS" || request == ".BR" || request == ".TP";
       EXPECT_TRUE(ours || (request[0] != '.' && request[0] != '\'')) << entry.path() << ": " << line;
     }
   }

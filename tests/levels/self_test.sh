@@ -55,6 +55,20 @@ expect vit/io/a.cpp '  text = "exit(1) in a string";' ''
 expect vit/io/a.cpp '  std::snprintf(buffer, 9, "x"); static_assert(true); queue.abort();' ''
 expect tools/a.cpp '  std::cout << 1;' ''
 
+mkdir cmake
+printf '%s\n' '# a comment' infer/a.h infer/b.h >cmake/public-headers
+touch infer/b.h
+expect infer/a.h '#include "infer/c.h"' 'a public header must not include infer/c.h'
+expect infer/a.h '#include <vit/core/c.h>' 'a public header must not include vit/core/c.h'
+expect infer/a.h '#include "infer/b.h"' ''
+touch infer/a.h
+expect infer/a.cpp '#include "infer/c.h"' ''
+rm infer/b.h
+case "$("$check" "$root" || true)" in
+  *'infer/b.h is not there'*) ;;
+  *) echo "a public header that is not there should be reported"; wrong=1 ;;
+esac
+
 touch CMakeLists.txt
 printf '// a file\n' >vit/core/a.h
 case "$("$check" "$root" || true)" in

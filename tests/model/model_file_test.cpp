@@ -8,6 +8,7 @@
 
 #include "tests/model/small_config.h"
 #include "tests/support/temp_dir.h"
+#include "vit/io/hdf5.h"
 
 namespace vit {
 namespace {

@@ -10,6 +10,7 @@
 #include "vit/core/json_text.h"
 #include "vit/core/parallel.h"
 #include "vit/io/atomic_file.h"
+#include "vit/io/hdf5.h"
 #include "vit/kernels/quantize.h"
 
 namespace vit {

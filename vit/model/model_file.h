@@ -7,12 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "vit/io/hdf5.h"
 #include "vit/layers/parameter.h"
 #include "vit/model/config.h"
 #include "vit/model/quantization.h"
 
 namespace vit {
+
+namespace h5 {
+class File;
+}
 
 struct Model {
   ModelConfig config;

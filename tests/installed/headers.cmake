@@ -1,0 +1,10 @@
+# The installed headers are those of cmake/public-headers, and each compiles alone, with nothing else of ours in sight.
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+file(STRINGS ${SOURCE}/cmake/public-headers wanted REGEX "^[a-z]")
+file(GLOB_RECURSE found RELATIVE ${PREFIX}/include/vit-toolkit ${PREFIX}/include/vit-toolkit/*)
+list(SORT wanted)
+list(SORT found)
+if(NOT wanted STREQUAL found)
+  message(FATAL_ERROR "installed: ${found}\nin cmake/public-headers: ${wanted}")
+endif()
+build_project(${CMAKE_CURRENT_LIST_DIR}/headers)
