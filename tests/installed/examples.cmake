@@ -12,10 +12,20 @@ if(NOT count EQUAL 10)
 endif()
 
 run(${WORK}/build/train_own_dataset ${WORK}/run)
-if(NOT output MATCHES "epoch 4: (9[0-9]|100)")  # circles and squares are easily told apart
+if(NOT output MATCHES "epoch 5: (9[0-9]|100)")
   message(FATAL_ERROR "train_own_dataset did not learn:\n${output}")
 endif()
 run(${vit} model info ${WORK}/run/best.h5)
-if(NOT output MATCHES "circle")
+if(NOT output MATCHES "standing")
   message(FATAL_ERROR "no class names in the model:\n${output}")
+endif()
+
+run(${vit} data draw ${WORK}/more --train 30 --test 0 --size 20)
+run(${WORK}/build/own_part ${WORK}/more ${WORK}/pooled)
+if(NOT output MATCHES "epoch 3: loss [01][.].*mixer is pool")
+  message(FATAL_ERROR "own_part did not learn, or its model could not be read back:\n${output}")
+endif()
+execute_process(COMMAND ${vit} model info ${WORK}/pooled/best.h5 RESULT_VARIABLE status ERROR_VARIABLE output)
+if(status EQUAL 0 OR NOT output MATCHES "mixer.*has 'pool'")  # which nobody but own_part knows
+  message(FATAL_ERROR "a model of an unknown part was taken:\n${output}")
 endif()
