@@ -9,6 +9,7 @@
 #include "tests/train/small_run.h"
 #include "vit/core/rng.h"
 #include "vit/io/atomic_file.h"
+#include "vit/io/hdf5.h"
 
 namespace vit {
 namespace {
