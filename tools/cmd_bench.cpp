@@ -80,7 +80,9 @@ OpenModel untrained(const std::string& preset, const Resized& sizes, bool quanti
 }
 
 StepOptions step_options(const BenchArgs& args, DType dtype) {
-  return {.dtype = dtype, .recompute = args.recompute, .objective = make_objective({.label_smoothing = 0.1f})};
+  TrainConfig config;
+  config.label_smoothing = 0.1f;
+  return {.dtype = dtype, .recompute = args.recompute, .objective = make_objective(config)};
 }
 
 int run_bench(const BenchArgs& args) {

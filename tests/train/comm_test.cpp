@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,12 @@ namespace {
 /// The only rank, which writes down what it is asked.
 class Recorder : public Comm {
  public:
+  TrainSummary run(const TrainConfig& config, const std::filesystem::path& folder) {
+    TrainOptions options;
+    options.comm = this;
+    return train(config, test::small_data(), folder, options);
+  }
+
   int rank() const override { return 0; }
   int ranks() const override { return count; }
   void sum(std::span<float> numbers) override { summed.push_back(numbers.size()); }
@@ -43,7 +51,7 @@ TEST(Comm, RanksBeginWithOneStateAndAddTheGradientsOfEachStep) {
   TrainConfig config = test::small_config();
   config.epochs = 1;
   config.ema_decay = 0.9f;
-  const TrainSummary summary = train(config, test::small_data(), dir / "run", {.comm = &comm});
+  const TrainSummary summary = comm.run(config, dir / "run");
   const auto block = static_cast<std::size_t>(test::last_state(dir / "run").model.weights.size());
   EXPECT_EQ(comm.sent, std::vector<std::size_t>(4, block));  // the average, the weights and two moments
   EXPECT_EQ(comm.summed, std::vector<std::size_t>(static_cast<std::size_t>(summary.steps), block));
@@ -54,7 +62,7 @@ TEST(Comm, AStopThatAnotherRankIsAskedForEndsTheRun) {
   const test::TempDir dir;
   Recorder comm;
   comm.stop_at = 3;
-  const TrainSummary summary = train(test::small_config(), test::small_data(), dir / "run", {.comm = &comm});
+  const TrainSummary summary = comm.run(test::small_config(), dir / "run");
   EXPECT_TRUE(summary.stopped);
   EXPECT_EQ(summary.steps, 2);
 }
@@ -63,8 +71,7 @@ TEST(Comm, SeveralRanksAreRefusedUntilBatchesAreDivided) {
   const test::TempDir dir;
   Recorder comm;
   comm.count = 2;
-  const std::string text = test::error_of(
-      ErrorKind::usage, [&] { train(test::small_config(), test::small_data(), dir / "run", {.comm = &comm}); });
+  const std::string text = test::error_of(ErrorKind::usage, [&] { comm.run(test::small_config(), dir / "run"); });
   EXPECT_NE(text.find("has 2"), std::string::npos) << text;
 }
 

@@ -15,6 +15,13 @@ namespace {
 
 constexpr int64_t kRow = 3;
 
+TrainConfig config_of(float alpha, uint64_t seed) {
+  TrainConfig config;
+  config.mixup = alpha;
+  config.seed = seed;
+  return config;
+}
+
 Batch five_images() {
   Batch batch;
   batch.size = 5;
@@ -26,7 +33,7 @@ Batch five_images() {
 
 TEST(Mixup, OffIsTheBatchAsItIs) {
   Batch batch = five_images();
-  BatchMix mix({.mixup = 0});
+  BatchMix mix(config_of(0, 5));
   const Targets targets = mix.apply(batch, kRow, 0, 0);
   EXPECT_EQ(targets.labels, batch.labels.data());
   EXPECT_EQ(targets.second, nullptr);
@@ -36,7 +43,7 @@ TEST(Mixup, OffIsTheBatchAsItIs) {
 TEST(Mixup, NeighboursAndTheirLabelsAreMixed) {
   const Batch before = five_images();
   Batch batch = five_images();
-  BatchMix mix({.mixup = 0.8f, .seed = 5});
+  BatchMix mix(config_of(0.8f, 5));
   const Targets targets = mix.apply(batch, kRow, 2, 3);
   const float share = targets.share[0];
   EXPECT_TRUE(share > 0 && share < 1) << share;
@@ -54,7 +61,7 @@ TEST(Mixup, NeighboursAndTheirLabelsAreMixed) {
 
 float share_of(float alpha, uint64_t seed, int64_t epoch, int64_t number) {
   Batch batch = five_images();
-  return BatchMix({.mixup = alpha, .seed = seed}).apply(batch, kRow, epoch, number).share[0];
+  return BatchMix(config_of(alpha, seed)).apply(batch, kRow, epoch, number).share[0];
 }
 
 TEST(Mixup, TheShareIsKeyedBySeedEpochAndBatch) {

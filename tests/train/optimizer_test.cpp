@@ -30,6 +30,13 @@ ParameterLayout small_layout() {
   return layout;
 }
 
+TrainConfig config_of(float weight_decay, float clip_norm) {
+  TrainConfig config;
+  config.weight_decay = weight_decay;
+  config.clip_norm = clip_norm;
+  return config;
+}
+
 TEST(Optimizer, FollowsTorch) {
   const ParameterLayout layout = small_layout();
   const Optimizer optimizer(
@@ -81,7 +88,7 @@ TEST(Optimizer, FirstStepOfALargeBlockIsThatOfTheFormula) {
   LargeCase c;
   ParameterBlock before(c.layout.block_size());
   std::copy_n(c.weights.data(), c.weights.size(), before.data());
-  const Optimizer optimizer(c.layout, {.weight_decay = 0.5f, .clip_norm = 0});
+  const Optimizer optimizer(c.layout, config_of(0.5f, 0));
   OptimizerState state = optimizer.make_state();
   optimizer.step(0.01f, 2, c.gradients, c.weights, state);
   for (const Parameter& p : c.layout.all()) {
@@ -109,7 +116,7 @@ TEST(Optimizer, NormIsThatOfAllParameters) {
 TEST(Optimizer, BitsDoNotDependOnThreads) {
   LargeCase one;
   LargeCase two;
-  const Optimizer optimizer(one.layout, {.weight_decay = 0.1f, .clip_norm = 1});
+  const Optimizer optimizer(one.layout, config_of(0.1f, 1));
   const auto three_steps = [&optimizer](LargeCase& c, int threads) {
     set_thread_count(threads);
     OptimizerState state = optimizer.make_state();
@@ -126,7 +133,7 @@ TEST(Optimizer, SkipsAStepWithAnInfiniteOrUndefinedGradient) {
     LargeCase c;
     const LargeCase before;
     at(c.gradients, c.layout[2])[40000] = bad;
-    const Optimizer optimizer(c.layout, {.weight_decay = 0.1f, .clip_norm = 1});
+    const Optimizer optimizer(c.layout, config_of(0.1f, 1));
     OptimizerState state = optimizer.make_state();
     const OptimizerReport report = optimizer.step(0.01f, 1, c.gradients, c.weights, state);
     EXPECT_FALSE(report.applied);
@@ -139,20 +146,23 @@ TEST(Optimizer, SkipsAStepWithAnInfiniteOrUndefinedGradient) {
 
 TEST(Optimizer, StateIsNamed) {
   const LargeCase c;
-  OptimizerState state = Optimizer(c.layout, {}).make_state();
+  const Optimizer optimizer(c.layout, config_of(0, 0));
+  OptimizerState state = optimizer.make_state();
   ASSERT_EQ(state.blocks.size(), 2u);
   EXPECT_EQ(state.blocks[0].name, "m");
   EXPECT_EQ(state.block("v").size(), c.layout.block_size());
   EXPECT_THROW(state.block("momentum"), Error);
   ParameterBlock weights(c.layout.block_size());
   state.blocks.pop_back();
-  EXPECT_THROW(Optimizer(c.layout, {}).step(1, 1, c.gradients, weights, state), Error);
+  EXPECT_THROW(optimizer.step(1, 1, c.gradients, weights, state), Error);
 }
 
 TEST(Optimizer, UnknownRuleListsTheKnown) {
   const LargeCase c;
+  TrainConfig config;
+  config.optimizer = "adam";
   try {
-    Optimizer(c.layout, {.optimizer = "adam"});
+    Optimizer(c.layout, config);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::usage);

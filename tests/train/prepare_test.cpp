@@ -261,7 +261,8 @@ TEST(Resolve, ItsOwnResultIsLeftAsItIs) {
   for (const Dataset* data : {static_cast<const Dataset*>(&resized), static_cast<const Dataset*>(&pixels),
                               static_cast<const Dataset*>(&files)}) {
     const nlohmann::json once = to_json(resolve(test::small_config(), *data));
-    const TrainConfig again = train_config_from_json(once, TrainConfig{}, "run/config.json");
+    const TrainConfig defaults;
+    const TrainConfig again = train_config_from_json(once, defaults, "run/config.json");
     EXPECT_EQ(said([&] { EXPECT_EQ(to_json(resolve(again, *data)), once); }), "");
   }
 }

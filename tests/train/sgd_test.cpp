@@ -20,11 +20,13 @@ TEST(Sgd, FollowsTorch) {
   layout.add("weight", {5}, {.decay = true});
   layout.add("bias", {3}, {});
   for (const test::SgdCase& expected : test::kSgdCases) {
-    const Optimizer optimizer(layout, {.optimizer = "sgd",
-                                       .weight_decay = 0.05f,
-                                       .momentum = expected.momentum,
-                                       .nesterov = expected.nesterov,
-                                       .clip_norm = 0});
+    TrainConfig config;
+    config.optimizer = "sgd";
+    config.weight_decay = 0.05f;
+    config.momentum = expected.momentum;
+    config.nesterov = expected.nesterov;
+    config.clip_norm = 0;
+    const Optimizer optimizer(layout, config);
     ParameterBlock weights(layout.block_size()), gradients(layout.block_size());
     const float start[] = {0.5f, -1.25f, 2.0f, 0.0f, 0.03125f, 1.0f, -0.5f, 0.25f};
     const auto number = [&layout](ParameterBlock& block, int i) -> float& {
@@ -66,7 +68,9 @@ TEST(Sgd, ARunThatWasStoppedGoesOnToTheSameBits) {
   int steps = 0;
   options.on_step = [&](const StepProgress&) { stop = ++steps == 8; };
   EXPECT_TRUE(train(config, test::small_data(), dir / "cut", options).stopped);
-  train(config, test::small_data(), dir / "cut", {.resume = true});
+  options.stop = nullptr;
+  options.resume = true;
+  train(config, test::small_data(), dir / "cut", options);
   test::expect_same_state(test::last_state(dir / "whole"), test::last_state(dir / "cut"));
 }
 
