@@ -39,7 +39,7 @@ nlohmann::json read_config(const std::string& path) {
 
 /// A run goes on with the options that it began with; those that are given again must be the same.
 void check_same_options(const TrainConfig& run, const TrainConfig& asked) {
-  nlohmann::json before = to_json(run), after = to_json(asked);
+  nlohmann::json before = complete_json(run), after = complete_json(asked);
   for (nlohmann::json* config : {&before, &after}) {
     config->erase("save_every_steps");                            // which may change
     for (const char* fitted : {"classes", "image_size", "name"})  // to the data: compared when it is known

@@ -106,9 +106,11 @@ void write_history_rows(h5::File& file, const std::vector<HistoryRow>& rows) {
 
 void check_config(const Model& model, const TrainConfig& config, const std::string& where) {
   const JsonFields training(model.training, "checkpoint", where);
-  json wanted = to_json(config);
-  json has = training.field("config");
-  if (!has.is_object()) training.reject_field("config", "an object");
+  json wanted = complete_json(config);
+  if (!training.field("config").is_object()) training.reject_field("config", "an object");
+  const TrainConfig defaults;
+  json has = complete_json(defaults);  // of fields that the file leaves out
+  has.merge_patch(training.field("config"));
   wanted.erase("save_every_steps");
   has.erase("save_every_steps");
   const std::string difference = first_difference(wanted, has);

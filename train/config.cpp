@@ -149,6 +149,14 @@ json to_json(const TrainConfig& config) {
   return out;
 }
 
+json complete_json(const TrainConfig& config) {
+  json out = all_options_json(train_options(), config);
+  out["model"] = config.model.image_size == 0 ? json(nullptr) : all_options_json(model_options(), config.model);
+  out["preprocess"] = all_options_json(preprocess_options(), config.preprocess);
+  out["augment"] = all_options_json(augment_options(), config.augment);
+  return out;
+}
+
 TrainConfig train_config_from_json(const json& from, const TrainConfig& base, std::string_view where) {
   json known = all_options_json(train_options(), base);
   for (const char* part : {"model", "preprocess", "augment"}) known[part] = nullptr;

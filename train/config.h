@@ -79,6 +79,8 @@ OptionTable<TrainConfig> train_options();
 /// All faults in one Error (usage).
 void validate(const TrainConfig& config);
 nlohmann::json to_json(const TrainConfig& config);
+/// With the fields, too, that files leave out where they are the default: for comparisons.
+nlohmann::json complete_json(const TrainConfig& config);
 /// Fields that are absent keep the value of `base`, the others become `chosen` ones. An unknown field or a value of
 /// another type is an Error (data) that names it, a value out of range an Error (usage), here or in `validate`. "model"
 /// may be the name of a preset, or null for an architecture that fits the pictures.

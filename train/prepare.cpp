@@ -264,8 +264,8 @@ void check_init(const Model& init, const ModelConfig& model) {
   same.name = model.name;
   same.classes = model.classes;
   if (same == model) return;
-  nlohmann::json wanted = to_json(model);
-  const nlohmann::json has = to_json(same);
+  const nlohmann::json wanted = all_options_json(model_options(), model);
+  const nlohmann::json has = all_options_json(model_options(), same);
   for (const auto& [key, value] : wanted.items()) {
     if (has.at(key) != value) {
       fail(ErrorKind::data, "[train] the model to start from does not fit: ", key, " is ", json_text(has.at(key)),

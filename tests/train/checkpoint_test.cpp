@@ -101,6 +101,9 @@ TEST(Checkpoint, AnotherConfigIsRefusedByFieldName) {
   other.model.depth = 3;
   EXPECT_NE(refusal(other).find("model.depth: needs 3, has 2"), std::string::npos) << refusal(other);
   other = config;
+  other.optimizer = "sgd";  // a field that files leave out
+  EXPECT_NE(refusal(other).find("optimizer: needs \"sgd\", has \"adamw\""), std::string::npos) << refusal(other);
+  other = config;
   other.save_every_steps = 5;
   EXPECT_NO_THROW(load_checkpoint(folder / "last.h5", other));
 }
