@@ -21,6 +21,7 @@ class MemorySplit : public Split {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t label = i % classes;
       labels_.push_back(static_cast<int32_t>(label));
+      if (side == 0) continue;  // pictures of many sizes, which nobody asks for
       RandomStream random(seed, RandomPurpose::test, static_cast<uint64_t>(i));
       cv::Mat rgb = new_pixels(side, side);
       for (int64_t y = 0; y < side; ++y) {
