@@ -51,13 +51,13 @@ TEST_F(Train, CommandLineWinsOverConfigOverRecipe) {
 
 TEST_F(Train, ArchitectureIsChosenOnTheCommandLine) {
   make_dataset();
-  const ProgramResult result = run_vit(
-      train_command({"--depth", "2", "--width", "128", "--class-token", "off", "--pooling", "avg", "--epochs", "1"}));
+  const ProgramResult result =
+      run_vit(train_command({"--depth", "2", "--width", "128", "--class-token", "off", "--pooling", "avg"}));
   ASSERT_TRUE(ended_with(result, 0));
   const auto model = json_of("run/config.json")["model"];
   EXPECT_EQ(model["depth"], 2);
   EXPECT_EQ(model["width"], 128);
-  EXPECT_EQ(model["heads"], 2);  // of the same size
+  EXPECT_EQ(model["heads"], 4);  // of the same size
   EXPECT_EQ(model["class_token"], false);
   EXPECT_EQ(model["pooling"], "avg");
   EXPECT_NE(model["name"].get<std::string>().find("depth=2"), std::string::npos) << model["name"];
