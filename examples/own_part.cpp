@@ -89,7 +89,8 @@ int main(int argc, char** argv) {
     mixers().add(part);
 
     TrainConfig config = train_recipe("digits");
-    config.epochs = 3;
+    config.epochs = 8;
+    config.warmup_epochs = 1;
     config.model.mixer = "pool";
     const auto show = [](const HistoryRow& row) {
       std::cout << "epoch " << row.epoch << ": loss " << row.train_loss.value_or(0) << '\n';
