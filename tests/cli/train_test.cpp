@@ -51,9 +51,12 @@ TEST_F(Train, CommandLineWinsOverConfigOverRecipe) {
 
 TEST_F(Train, ArchitectureIsChosenOnTheCommandLine) {
   make_dataset();
-  const ProgramResult result =
-      run_vit(train_command({"--depth", "2", "--width", "128", "--class-token", "off", "--pooling", "avg"}));
-  ASSERT_TRUE(ended_with(result, 0));
+  const auto command = [&](const char* depth, bool resume) {
+    std::vector<std::string> options = {"--depth", depth, "--width", "128", "--class-token", "off", "--pooling", "avg"};
+    if (resume) options.emplace_back("--resume");
+    return train_command(options);
+  };
+  ASSERT_TRUE(ended_with(run_vit(command("2", false)), 0));
   const auto model = json_of("run/config.json")["model"];
   EXPECT_EQ(model["depth"], 2);
   EXPECT_EQ(model["width"], 128);
@@ -61,8 +64,8 @@ TEST_F(Train, ArchitectureIsChosenOnTheCommandLine) {
   EXPECT_EQ(model["class_token"], false);
   EXPECT_EQ(model["pooling"], "avg");
   EXPECT_NE(model["name"].get<std::string>().find("depth=2"), std::string::npos) << model["name"];
-  EXPECT_TRUE(ended_with(run_vit(train_command({"--resume", "--depth", "2"})), 0));
-  EXPECT_TRUE(failed_with(run_vit(train_command({"--resume", "--depth", "3"})), 2, {"model.depth"}));
+  EXPECT_TRUE(ended_with(run_vit(command("2", true)), 0));
+  EXPECT_TRUE(failed_with(run_vit(command("3", true)), 2, {"model.depth"}));
 }
 
 TEST_F(Train, TheHelpNamesEveryOptionOfTheTables) {
