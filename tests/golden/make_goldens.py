@@ -1,11 +1,13 @@
-"""Training goldens from PyTorch and timm: python make_goldens.py [OUT_FOLDER]
+"""Training goldens from PyTorch and timm: python make_goldens.py OUT_FOLDER [CASE...]
 
-Per case one HDF5 file: the weights before, the batches, the loss of each of 10 AdamW steps, the gradients of the
-last step (after clipping is computed, before it is applied) and the weights after. Everything runs in double, so that
-the expectation carries no rounding of its own. Attributes record versions and seed.
+Per case one HDF5 file: the weights before, the batches, the logits before, the loss of each AdamW step, the gradients of
+the last step (after clipping is computed, before it is applied) and the weights after. Everything runs in double, so
+that the expectation carries no rounding of its own. Attributes record versions and seed.
+A case is a row of CASES: the fields of our configuration and the function that builds the other side's model.
 Needs torch, timm, h5py, numpy.
 """
 import json
+import re
 import sys
 
 import h5py
@@ -15,56 +17,107 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 SEED = 20240607
-STEPS, BATCH = 10, 6
+LR, BETAS, DECAY = 1e-3, (0.9, 0.999), 0.05
+
+
+# ---- models: what the fields mean in other people's packages ----
+
+def norm_layer(c):
+    """norms by word; timm hands its own keywords to them"""
+    return lambda n, **kw: torch.nn.LayerNorm(n, eps=c["eps"])
+
+
+def vit(c, kind=VisionTransformer, **changes):
+    gelu = torch.nn.GELU(approximate="tanh" if c["activation"] == "gelu_tanh" else "none")
+    options = dict(
+        img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
+        num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
+        class_token=c["class_token"], global_pool=c["pooling"], qkv_bias=c["qkv_bias"],
+        init_values=0.1 if c["layer_scale"] else None, act_layer=lambda: gelu, norm_layer=norm_layer(c))
+    return kind(**(options | changes))
+
+
+# ---- cases ----
+
+BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
+            activation="gelu", pooling="token", position="learned", class_token=True, layer_scale=False, qkv_bias=True)
+GRID = dict(pooling="avg", class_token=False)  # no token beside the grid's
+
+
+def part(build, steps=4, batch=3, adam_eps=1e-4, **fields):
+    """A small model with one part. Gradients near zero move weights little: parts are compared here, not AdamW."""
+    return dict(config=BASE | fields, build=build, smoothing=0.1, clip=0.0, steps=steps, batch=batch, adam_eps=adam_eps,
+                matrices=0.3, bytes=True)
+
+
 CASES = {
     "token_erf": dict(
         config=dict(image_size=16, patch_size=4, width=24, depth=2, heads=3, mlp_width=96, classes=5, eps=1e-6,
                     activation="gelu", pooling="token", class_token=True, layer_scale=False, qkv_bias=True),
-        smoothing=0.1, clip=1.0),
+        build=vit, smoothing=0.1, clip=1.0, steps=10, batch=6, adam_eps=1e-8, matrices=0.15),
     "mean_tanh_scale": dict(
         config=dict(image_size=12, patch_size=4, width=20, depth=2, heads=2, mlp_width=52, classes=7, eps=1e-5,
                     activation="gelu_tanh", pooling="avg", class_token=False, layer_scale=True, qkv_bias=False),
-        smoothing=0.0, clip=0.0),
+        build=vit, smoothing=0.0, clip=0.0, steps=10, batch=6, adam_eps=1e-8, matrices=0.15),
 }
-LR, BETAS, EPS, DECAY = 1e-3, (0.9, 0.999), 1e-8, 0.05
+
+# Where names of the other side differ.
+RENAMES = []
+# Tables, which timm keeps out of weight decay.
+TABLES = {"cls_token", "pos_embed"}
 
 
-def build(c):
-    gelu = torch.nn.GELU(approximate="tanh" if c["activation"] == "gelu_tanh" else "none")
-    model = VisionTransformer(
-        img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
-        num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
-        class_token=c["class_token"], global_pool=c["pooling"], qkv_bias=c["qkv_bias"],
-        init_values=0.1 if c["layer_scale"] else None, act_layer=lambda: gelu,
-        norm_layer=lambda n, **kw: torch.nn.LayerNorm(n, eps=c["eps"]))
+def our_name(name):
+    for pattern, ours in RENAMES:
+        name = re.sub(pattern, ours, name)
+    return name
+
+
+def last_name(name):
+    return name.rsplit(".", 1)[-1]
+
+
+def build(case):
+    model = case["build"](case["config"])
     # Weights far from their initial zeros and ones, so that every gradient is large enough to be compared.
     generator = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator)
             base = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            p.copy_(base + noise * (0.15 if p.dim() > 1 else 0.1))
+            p.copy_(base + noise * (case["matrices"] if p.dim() > 1 else 0.1))
     return model.double().train()
 
 
-def optimizer(model):
+def optimizer(model, case):
     decay, rest = [], []
     for name, p in model.named_parameters():
-        (decay if p.dim() > 1 and name not in ("cls_token", "pos_embed") else rest).append(p)
+        (decay if p.dim() > 1 and last_name(name) not in TABLES else rest).append(p)
     groups = [dict(params=decay, weight_decay=DECAY), dict(params=rest, weight_decay=0.0)]
-    return torch.optim.AdamW(groups, lr=LR, betas=BETAS, eps=EPS)
+    return torch.optim.AdamW(groups, lr=LR, betas=BETAS, eps=case["adam_eps"])
 
 
 def f32(tensor):
     return tensor.detach().numpy().astype(np.float32)
 
 
+def draw_pixels(rng, case):
+    """float32, or bytes that stand for (byte - 128) / 64 where a file should be small"""
+    side = case["config"]["image_size"]
+    shape = (case["steps"], case["batch"], 3, side, side)
+    if not case.get("bytes"):
+        pixels = rng.standard_normal(shape).astype(np.float32)
+        return pixels, pixels
+    stored = rng.integers(0, 256, shape).astype(np.uint8)
+    return stored, (stored.astype(np.float32) - 128) / 64
+
+
 def make(name, case, folder):
-    c = case["config"]
-    model = build(c)
+    c, steps = case["config"], case["steps"]
+    model = build(case)
     rng = np.random.default_rng(SEED)
-    pixels = rng.standard_normal((STEPS, BATCH, 3, c["image_size"], c["image_size"])).astype(np.float32)
-    labels = rng.integers(0, c["classes"], (STEPS, BATCH)).astype(np.int32)
+    stored, pixels = draw_pixels(rng, case)
+    labels = rng.integers(0, c["classes"], (steps, case["batch"])).astype(np.int32)
     # float32 starting values are what the other side reads.
     with torch.no_grad():
         for p in model.parameters():
@@ -72,14 +125,14 @@ def make(name, case, folder):
     with h5py.File(f"{folder}/{name}.h5", "w", libver="latest") as out:
         versions = dict(torch=torch.__version__, timm=timm.__version__, numpy=np.__version__)
         out.create_dataset("case", data=np.frombuffer(json.dumps(dict(
-            config=c, smoothing=case["smoothing"], clip=case["clip"], lr=LR, betas=BETAS, adam_eps=EPS,
-            weight_decay=DECAY, steps=STEPS, batch=BATCH, seed=SEED, versions=versions)).encode(), np.uint8))
-        out.create_dataset("pixels", data=pixels)
+            config=c, smoothing=case["smoothing"], clip=case["clip"], lr=LR, betas=BETAS, adam_eps=case["adam_eps"],
+            weight_decay=DECAY, steps=steps, batch=case["batch"], seed=SEED, versions=versions)).encode(), np.uint8))
+        out.create_dataset("pixels", data=stored)
         out.create_dataset("labels", data=labels)
         for k, p in model.named_parameters():
-            out.create_dataset(f"before/{k}", data=f32(p))
-        opt, losses = optimizer(model), []
-        for s in range(STEPS):
+            out.create_dataset(f"before/{our_name(k)}", data=f32(p))
+        opt, losses = optimizer(model, case), []
+        for s in range(steps):
             opt.zero_grad()
             logits = model(torch.from_numpy(pixels[s]).double())
             if s == 0:
@@ -88,18 +141,18 @@ def make(name, case, folder):
                                                      label_smoothing=case["smoothing"])
             loss.backward()
             losses.append(loss.item())
-            if s == STEPS - 1:
+            if s == steps - 1:
                 for k, p in model.named_parameters():
-                    out.create_dataset(f"gradients/{k}", data=f32(p.grad))
+                    out.create_dataset(f"gradients/{our_name(k)}", data=f32(p.grad))
             if case["clip"] > 0:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), case["clip"])
             opt.step()
         out.create_dataset("losses", data=np.array(losses, np.float32))
         for k, p in model.named_parameters():
-            out.create_dataset(f"after/{k}", data=f32(p))
+            out.create_dataset(f"after/{our_name(k)}", data=f32(p))
     print(name, sum(p.numel() for p in model.parameters()), losses)
 
 
 if __name__ == "__main__":
-    for n, case in CASES.items():
-        make(n, case, sys.argv[1] if len(sys.argv) > 1 else ".")
+    for n in sys.argv[2:] or CASES:
+        make(n, CASES[n], sys.argv[1])
