@@ -174,6 +174,8 @@ TEST_P(Golden, AdamwStepsInBf16) {
 constexpr const char* kCases[] = {
     "token_erf",
     "mean_tanh_scale",
+    "registers",
+    "registers_grid_position",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

@@ -37,6 +37,10 @@ def vit(c, kind=VisionTransformer, **changes):
     return kind(**(options | changes))
 
 
+def registers(c):
+    return vit(c, reg_tokens=c["registers"], no_embed_class=not c.get("prefix_position", True))
+
+
 # ---- cases ----
 
 BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
@@ -59,12 +63,14 @@ CASES = {
         config=dict(image_size=12, patch_size=4, width=20, depth=2, heads=2, mlp_width=52, classes=7, eps=1e-5,
                     activation="gelu_tanh", pooling="avg", class_token=False, layer_scale=True, qkv_bias=False),
         build=vit, smoothing=0.0, clip=0.0, steps=10, batch=6, adam_eps=1e-8, matrices=0.15),
+    "registers": part(registers, registers=2),
+    "registers_grid_position": part(registers, registers=3, prefix_position=False, pooling="avg"),
 }
 
 # Where names of the other side differ.
 RENAMES = []
 # Tables, which timm keeps out of weight decay.
-TABLES = {"cls_token", "pos_embed"}
+TABLES = {"cls_token", "reg_token", "pos_embed"}
 
 
 def our_name(name):
