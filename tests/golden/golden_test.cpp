@@ -176,6 +176,7 @@ constexpr const char* kCases[] = {
     "mean_tanh_scale",
     "registers",
     "registers_grid_position",
+    "qk_norm",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

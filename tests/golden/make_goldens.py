@@ -9,6 +9,7 @@ Needs torch, timm, h5py, numpy.
 import json
 import re
 import sys
+from functools import partial
 
 import h5py
 import numpy as np
@@ -65,6 +66,7 @@ CASES = {
         build=vit, smoothing=0.0, clip=0.0, steps=10, batch=6, adam_eps=1e-8, matrices=0.15),
     "registers": part(registers, registers=2),
     "registers_grid_position": part(registers, registers=3, prefix_position=False, pooling="avg"),
+    "qk_norm": part(partial(vit, qk_norm=True), qk_norm=True),
 }
 
 # Where names of the other side differ.
