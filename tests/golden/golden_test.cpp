@@ -177,6 +177,7 @@ constexpr const char* kCases[] = {
     "registers",
     "registers_grid_position",
     "qk_norm",
+    "swiglu",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import timm
 import torch
+from timm.layers import SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
 
 SEED = 20240607
@@ -42,6 +43,11 @@ def registers(c):
     return vit(c, reg_tokens=c["registers"], no_embed_class=not c.get("prefix_position", True))
 
 
+def swiglu(c, **changes):
+    # timm's block gives its own activation to the feed-forward, and the hidden features count both halves.
+    return vit(c, mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU, mlp_ratio=2 * c["mlp_width"] / c["width"], **changes)
+
+
 # ---- cases ----
 
 BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
@@ -67,6 +73,7 @@ CASES = {
     "registers": part(registers, registers=2),
     "registers_grid_position": part(registers, registers=3, prefix_position=False, pooling="avg"),
     "qk_norm": part(partial(vit, qk_norm=True), qk_norm=True),
+    "swiglu": part(swiglu, mlp="swiglu", mlp_width=12),
 }
 
 # Where names of the other side differ.
