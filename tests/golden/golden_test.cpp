@@ -178,6 +178,8 @@ constexpr const char* kCases[] = {
     "registers_grid_position",
     "qk_norm",
     "swiglu",
+    "rmsnorm",
+    "rmsnorm_swiglu_qk",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

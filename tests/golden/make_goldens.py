@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import timm
 import torch
-from timm.layers import SwiGLUPacked
+from timm.layers import RmsNorm, SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
 
 SEED = 20240607
@@ -26,7 +26,7 @@ LR, BETAS, DECAY = 1e-3, (0.9, 0.999), 0.05
 
 def norm_layer(c):
     """norms by word; timm hands its own keywords to them"""
-    return lambda n, **kw: torch.nn.LayerNorm(n, eps=c["eps"])
+    return lambda n, **kw: RmsNorm(n, eps=c["eps"]) if c.get("norm") == "rmsnorm" else torch.nn.LayerNorm(n, eps=c["eps"])
 
 
 def vit(c, kind=VisionTransformer, **changes):
@@ -74,6 +74,9 @@ CASES = {
     "registers_grid_position": part(registers, registers=3, prefix_position=False, pooling="avg"),
     "qk_norm": part(partial(vit, qk_norm=True), qk_norm=True),
     "swiglu": part(swiglu, mlp="swiglu", mlp_width=12),
+    "rmsnorm": part(vit, norm="rmsnorm", eps=1e-5),
+    "rmsnorm_swiglu_qk": part(partial(swiglu, qk_norm=True), norm="rmsnorm", eps=1e-5, mlp="swiglu", mlp_width=12,
+                              qk_norm=True, **GRID),
 }
 
 # Where names of the other side differ.
