@@ -180,6 +180,11 @@ constexpr const char* kCases[] = {
     "swiglu",
     "rmsnorm",
     "rmsnorm_swiglu_qk",
+    "rope_axial",
+    "rope_axial_reference",
+    "rope_axial_qk_norm",
+    "rope_dinov3",
+    "rope_mixed",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

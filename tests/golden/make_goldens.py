@@ -16,6 +16,7 @@ import numpy as np
 import timm
 import torch
 from timm.layers import RmsNorm, SwiGLUPacked
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 
 SEED = 20240607
@@ -48,11 +49,25 @@ def swiglu(c, **changes):
     return vit(c, mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU, mlp_ratio=2 * c["mlp_width"] / c["width"], **changes)
 
 
+def rope(c):
+    # Eva's own defaults differ: 'ij' for all layouts, and pairs of neighbours for "dinov3".
+    reference = c.get("rope_reference", 0)
+    return Eva(
+        img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
+        num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
+        class_token=c["class_token"], global_pool=c["pooling"], qkv_bias=c["qkv_bias"], qk_norm=c.get("qk_norm", False),
+        norm_layer=norm_layer(c), attn_type="rope", use_abs_pos_emb=c["position"] == "learned", use_rot_pos_emb=True,
+        rope_type={"axial": "cat"}.get(c["rope"], c["rope"]), rope_temperature=c["rope_theta"],
+        rope_grid_indexing=c["rope_order"], rope_grid_offset=c.get("rope_offset", 0),
+        ref_feat_shape=reference if reference > 0 else None, rope_rotate_half=c["rope"] == "dinov3")
+
+
 # ---- cases ----
 
 BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
             activation="gelu", pooling="token", position="learned", class_token=True, layer_scale=False, qkv_bias=True)
 GRID = dict(pooling="avg", class_token=False)  # no token beside the grid's
+AXIAL = dict(position="none", rope="axial", rope_theta=100, rope_order="xy")
 
 
 def part(build, steps=4, batch=3, adam_eps=1e-4, **fields):
@@ -77,12 +92,19 @@ CASES = {
     "rmsnorm": part(vit, norm="rmsnorm", eps=1e-5),
     "rmsnorm_swiglu_qk": part(partial(swiglu, qk_norm=True), norm="rmsnorm", eps=1e-5, mlp="swiglu", mlp_width=12,
                               qk_norm=True, **GRID),
+    "rope_axial": part(rope, **AXIAL),
+    # An offset shows between tokens that turn and those that do not.
+    "rope_axial_reference": part(rope, **AXIAL | dict(rope_theta=10000, rope_order="ij", rope_reference=6, rope_offset=1),
+                                 image_size=20, width=24, depth=1, pooling="avg"),
+    "rope_axial_qk_norm": part(rope, **AXIAL, qk_norm=True, qkv_bias=False),
+    "rope_dinov3": part(rope, position="none", rope="dinov3", rope_theta=100, rope_order="ij"),
+    "rope_mixed": part(rope, position="none", rope="mixed", rope_theta=10, rope_order="xy"),
 }
 
 # Where names of the other side differ.
 RENAMES = []
 # Tables, which timm keeps out of weight decay.
-TABLES = {"cls_token", "reg_token", "pos_embed"}
+TABLES = {"cls_token", "reg_token", "pos_embed", "freqs"}
 
 
 def our_name(name):
