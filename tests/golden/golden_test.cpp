@@ -185,6 +185,7 @@ constexpr const char* kCases[] = {
     "rope_axial_qk_norm",
     "rope_dinov3",
     "rope_mixed",
+    "seq_pooling",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

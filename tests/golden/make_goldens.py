@@ -62,6 +62,18 @@ def rope(c):
         ref_feat_shape=reference if reference > 0 else None, rope_rotate_half=c["rope"] == "dinov3")
 
 
+class SequencePooling(VisionTransformer):
+    """Hassani et al., arXiv:2104.05704, equations 4 to 6"""
+
+    def __init__(self, **options):
+        super().__init__(**(options | dict(global_pool="", class_token=False)))
+        self.attention_pool = torch.nn.Linear(options["embed_dim"], 1)
+
+    def pool(self, x, pool_type=None):
+        shares = self.attention_pool(x).softmax(dim=1)  # [B, N, 1]
+        return (shares * x).sum(dim=1)
+
+
 # ---- cases ----
 
 BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
@@ -99,6 +111,7 @@ CASES = {
     "rope_axial_qk_norm": part(rope, **AXIAL, qk_norm=True, qkv_bias=False),
     "rope_dinov3": part(rope, position="none", rope="dinov3", rope_theta=100, rope_order="ij"),
     "rope_mixed": part(rope, position="none", rope="mixed", rope_theta=10, rope_order="xy"),
+    "seq_pooling": part(partial(vit, kind=SequencePooling), pooling="seq", class_token=False),
 }
 
 # Where names of the other side differ.
