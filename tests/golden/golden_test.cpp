@@ -186,6 +186,8 @@ constexpr const char* kCases[] = {
     "rope_dinov3",
     "rope_mixed",
     "seq_pooling",
+    "conv_tokenizer",
+    "conv_tokenizer_seq",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

@@ -74,6 +74,29 @@ class SequencePooling(VisionTransformer):
         return (shares * x).sum(dim=1)
 
 
+class ConvTokenizer(torch.nn.Module):
+    """The same paper's: convolution, ReLU, max pooling, some times; then row by row"""
+
+    def __init__(self, c, **timm_options):
+        super().__init__()
+        widths = [3] + [c["conv_width"]] * (c["conv_layers"] - 1) + [c["width"]]
+        kernel, stride = c["conv_kernel"], c["conv_stride"]
+        self.conv_layers = torch.nn.Sequential(*[
+            torch.nn.Sequential(
+                torch.nn.Conv2d(n, m, kernel, stride, padding=kernel // 2, bias=False),
+                torch.nn.ReLU(), torch.nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
+            for n, m in zip(widths, widths[1:])])
+        with torch.no_grad():
+            self.num_patches = self(torch.zeros(1, 3, c["image_size"], c["image_size"])).shape[1]
+
+    def forward(self, x):
+        return self.conv_layers(x).flatten(2).transpose(1, 2)
+
+
+def conv(c, **changes):
+    return vit(c, embed_layer=partial(ConvTokenizer, c), **changes)
+
+
 # ---- cases ----
 
 BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
@@ -112,10 +135,14 @@ CASES = {
     "rope_dinov3": part(rope, position="none", rope="dinov3", rope_theta=100, rope_order="ij"),
     "rope_mixed": part(rope, position="none", rope="mixed", rope_theta=10, rope_order="xy"),
     "seq_pooling": part(partial(vit, kind=SequencePooling), pooling="seq", class_token=False),
+    "conv_tokenizer": part(conv, tokenizer="conv", conv_layers=2, conv_kernel=3, conv_stride=1, conv_width=8,
+                           patch_size=1, **GRID),
+    "conv_tokenizer_seq": part(partial(conv, kind=SequencePooling), tokenizer="conv", conv_layers=1, conv_kernel=5,
+                               conv_stride=2, conv_width=8, image_size=14, patch_size=1, pooling="seq", class_token=False),
 }
 
 # Where names of the other side differ.
-RENAMES = []
+RENAMES = [(r"^patch_embed\.conv_layers", "tokenizer.conv_layers")]
 # Tables, which timm keeps out of weight decay.
 TABLES = {"cls_token", "reg_token", "pos_embed", "freqs"}
 
