@@ -188,6 +188,8 @@ constexpr const char* kCases[] = {
     "seq_pooling",
     "conv_tokenizer",
     "conv_tokenizer_seq",
+    "relative_bias",
+    "relative_bias_grid",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

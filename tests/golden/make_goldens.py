@@ -16,8 +16,10 @@ import numpy as np
 import timm
 import torch
 from timm.layers import RmsNorm, SwiGLUPacked
+from timm.models.beit import Beit
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer_relpos import VisionTransformerRelPos
 
 SEED = 20240607
 LR, BETAS, DECAY = 1e-3, (0.9, 0.999), 0.05
@@ -60,6 +62,18 @@ def rope(c):
         rope_type={"axial": "cat"}.get(c["rope"], c["rope"]), rope_temperature=c["rope_theta"],
         rope_grid_indexing=c["rope_order"], rope_grid_offset=c.get("rope_offset", 0),
         ref_feat_shape=reference if reference > 0 else None, rope_rotate_half=c["rope"] == "dinov3")
+
+
+def beit(c):
+    return Beit(
+        img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
+        num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
+        global_pool=c["pooling"], qkv_bias=c["qkv_bias"], norm_layer=norm_layer(c),
+        use_abs_pos_emb=c["position"] == "learned", use_rel_pos_bias=True)
+
+
+def relative_position(c):
+    return vit(c, kind=VisionTransformerRelPos, rel_pos_type="bias", fc_norm=c["pooling"] == "avg")
 
 
 class SequencePooling(VisionTransformer):
@@ -139,12 +153,14 @@ CASES = {
                            patch_size=1, **GRID),
     "conv_tokenizer_seq": part(partial(conv, kind=SequencePooling), tokenizer="conv", conv_layers=1, conv_kernel=5,
                                conv_stride=2, conv_width=8, image_size=14, patch_size=1, pooling="seq", class_token=False),
+    "relative_bias": part(beit, position="none", relative_bias=True, qkv_bias=False),
+    "relative_bias_grid": part(relative_position, position="none", relative_bias=True, **GRID),
 }
 
 # Where names of the other side differ.
-RENAMES = [(r"^patch_embed\.conv_layers", "tokenizer.conv_layers")]
+RENAMES = [(r"^patch_embed\.conv_layers", "tokenizer.conv_layers"), (r"\.rel_pos\.", ".")]
 # Tables, which timm keeps out of weight decay.
-TABLES = {"cls_token", "reg_token", "pos_embed", "freqs"}
+TABLES = {"cls_token", "reg_token", "pos_embed", "freqs", "relative_position_bias_table"}
 
 
 def our_name(name):
