@@ -17,6 +17,15 @@ TEST(ModelPreset, ParametersAreTimms) {
   EXPECT_EQ(count("vit_base_patch16_224"), 86567656);
   EXPECT_EQ(count("vit_large_patch16_224"), 304326632);
   EXPECT_EQ(parameter_layout(model_preset("vit_base_patch16_224")).all().size(), 152u);
+  EXPECT_EQ(count("vit_wee_patch16_reg1_gap_256"), 13422568);
+  EXPECT_EQ(count("vit_little_patch16_reg4_gap_256"), 22516008);
+  EXPECT_EQ(count("vit_medium_patch16_reg4_gap_256"), 38881768);
+  EXPECT_EQ(count("vit_betwixt_patch16_reg4_gap_256"), 60398440);
+}
+
+// arXiv:2104.05704, table 3, in millions.
+TEST(ModelPreset, ParametersAreThoseOfThePaper) {
+  EXPECT_NEAR(static_cast<double>(parameter_layout(model_preset("cct_7_3x1_32")).parameter_count()) / 1e6, 3.76, 0.005);
 }
 
 TEST(ModelPreset, UnknownNameListsTheKnown) {

@@ -22,7 +22,30 @@ constexpr std::string_view kTag = "model config";
 struct Preset {
   std::string_view name;
   int64_t image_size, patch_size, width, depth, heads, classes;
+  void (*family)(ModelConfig& config) = nullptr;  // what it has unlike the first ViT
 };
+
+/// timm's register models: no class token, no positions in front of the grid, the mean, layer scale.
+template <int64_t kRegisters, int64_t kMlpWidth>
+void registers_gap(ModelConfig& c) {
+  c.registers = kRegisters;
+  c.mlp_width = kMlpWidth;
+  c.class_token = false;
+  c.prefix_position = false;
+  c.pooling = "avg";
+  c.layer_scale = true;
+}
+
+/// Compact convolutional transformers: Hassani et al., arXiv:2104.05704.
+template <int64_t kLayers>
+void compact(ModelConfig& c) {
+  c.tokenizer = "conv";
+  c.conv_layers = kLayers;
+  c.mlp_width = 2 * c.width;
+  c.qkv_bias = false;
+  c.class_token = false;
+  c.pooling = "seq";
+}
 
 constexpr std::array kPresets{
     Preset{"vit_tiny_patch16_224", 224, 16, 192, 12, 3, 1000},
@@ -32,6 +55,11 @@ constexpr std::array kPresets{
     Preset{"vit_tiny9_patch4_32", 32, 4, 192, 9, 3, 10},
     Preset{"vit_tiny6_patch4_32", 32, 4, 192, 6, 3, 10},
     Preset{"vit_micro_patch4_20", 20, 4, 96, 4, 3, 10},
+    Preset{"vit_wee_patch16_reg1_gap_256", 256, 16, 256, 14, 4, 1000, registers_gap<1, 1280>},
+    Preset{"vit_little_patch16_reg4_gap_256", 256, 16, 320, 14, 5, 1000, registers_gap<4, 1792>},
+    Preset{"vit_medium_patch16_reg4_gap_256", 256, 16, 512, 12, 8, 1000, registers_gap<4, 2048>},
+    Preset{"vit_betwixt_patch16_reg4_gap_256", 256, 16, 640, 12, 10, 1000, registers_gap<4, 2560>},
+    Preset{"cct_7_3x1_32", 32, 4, 256, 7, 4, 10, compact<1>},
 };
 
 // Bounds that no published model comes near; they keep every product of sizes far inside 64 bits.
@@ -319,6 +347,7 @@ ModelConfig model_preset(std::string_view name) {
       c.heads = p.heads;
       c.mlp_width = 4 * p.width;
       c.classes = p.classes;
+      if (p.family != nullptr) p.family(c);
       return c;
     }
     names += concat(names.empty() ? "" : ", ", p.name);
