@@ -35,6 +35,7 @@ Optimizer::Optimizer(const ParameterLayout& layout, const TrainConfig& config)
   if (states_.size() > kMostStates)
     fail(ErrorKind::internal, "[optimizer] ", config.optimizer, " keeps more than ", kMostStates, " states");
   for (std::size_t index = 0; index < parameters_.size(); ++index) {
+    if (!parameters_[index].role.trainable) continue;
     const int64_t count = parameters_[index].count;
     const int64_t most = rule_->whole_parameters() ? count : kPieceFloats;
     for (int64_t begin = 0; begin < count; begin += most)
@@ -56,8 +57,10 @@ OptimizerReport Optimizer::step(float lr, float grad_scale, const ParameterBlock
     fail(ErrorKind::internal, "[optimizer] state: needs ", states_.size(), " blocks, has ", state.blocks.size());
   for (const OptimizerState::Block& block : state.blocks) need_size(block.name, block.values, block_size_);
 
+  const auto is_trainable = [](const Parameter& p) { return p.role.trainable; };
   OptimizerReport report;
-  report.norm = global_norm(gradients) * static_cast<double>(grad_scale);
+  report.norm = std::ranges::all_of(parameters_, is_trainable) ? global_norm(gradients) : norm_of_trainable(gradients);
+  report.norm *= static_cast<double>(grad_scale);
   report.applied = std::isfinite(report.norm);
   if (!report.applied) return report;
 
@@ -81,6 +84,15 @@ OptimizerReport Optimizer::step(float lr, float grad_scale, const ParameterBlock
     }
   });
   return report;
+}
+
+double Optimizer::norm_of_trainable(const ParameterBlock& gradients) const {
+  double sum = 0;
+  for (const Piece& piece : pieces_) {
+    const int64_t offset = parameters_[piece.parameter].offset + piece.begin;
+    sum += sum_of_squares(gradients.data() + offset, piece.count);
+  }
+  return std::sqrt(sum);
 }
 
 double global_norm(const ParameterBlock& block) {

@@ -1,6 +1,5 @@
-// One step of all weights by the update rule that the config names
-// (train/rules): global norm, clipping, and no step when the gradients are not
-// finite.
+// One step of all weights by the update rule that the config names (train/rules): global norm, clipping, and no step
+// when the gradients are not finite.
 #pragma once
 
 #include <cstddef>
@@ -30,22 +29,21 @@ struct OptimizerState {
 };
 
 struct OptimizerReport {
-  double norm = 0;      // of all gradients, before clipping
+  double norm = 0;      // of the gradients, before clipping
   bool applied = true;  // false: the norm is not finite, nothing was changed
 };
 
-/// Cuts the block into pieces of fixed size, so the bits do not depend on the
-/// number of threads.
+/// Changes the parameters that are trainable; the norm is that of their gradients. Cuts the block into pieces of fixed
+/// size, so the bits do not depend on the number of threads.
 class Optimizer {
  public:
-  /// Reads of the config the rule with its options, weight_decay and clip_norm.
-  /// Throws Error (usage) for a rule that does not exist, or options that it
-  /// cannot have.
+  /// Reads of the config the rule with its options, weight_decay and clip_norm. Throws Error (usage) for a rule that
+  /// does not exist, or options that it cannot have.
   Optimizer(const ParameterLayout& layout, const TrainConfig& config);
 
   OptimizerState make_state() const;
-  /// One step with gradients * grad_scale. Clips as
-  /// torch.nn.utils.clip_grad_norm_ does: by min(1, clip_norm / (norm + 1e-6)).
+  /// One step with gradients * grad_scale. Clips as torch.nn.utils.clip_grad_norm_ does: by
+  /// min(1, clip_norm / (norm + 1e-6)).
   OptimizerReport step(float lr, float grad_scale, const ParameterBlock& gradients, ParameterBlock& weights,
                        OptimizerState& state) const;
 
@@ -55,6 +53,8 @@ class Optimizer {
     int64_t begin;  // of its numbers
     int64_t count;
   };
+
+  double norm_of_trainable(const ParameterBlock& gradients) const;
 
   std::unique_ptr<UpdateRule> rule_;
   std::vector<std::string> states_;

@@ -157,6 +157,23 @@ TEST(Optimizer, StateIsNamed) {
   EXPECT_THROW(optimizer.step(1, 1, c.gradients, weights, state), Error);
 }
 
+TEST(Optimizer, ParametersThatAreNotTrainableStayAndDoNotCount) {
+  ParameterLayout layout;
+  layout.add("base", {3}, {.decay = true, .trainable = false});
+  layout.add("added", {2}, {});
+  ParameterBlock weights(layout.block_size()), gradients(layout.block_size());
+  std::fill_n(at(weights, layout[0]), 3, 1.0f);
+  std::fill_n(at(gradients, layout[0]), 3, 100.0f);
+  at(gradients, layout[1])[0] = 3;
+  at(gradients, layout[1])[1] = -4;
+  const Optimizer optimizer(layout, config_of(0.1f, 0));
+  OptimizerState state = optimizer.make_state();
+  EXPECT_DOUBLE_EQ(optimizer.step(0.5f, 1, gradients, weights, state).norm, 5);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(at(weights, layout[0])[i], 1.0f);
+  EXPECT_NEAR(at(weights, layout[1])[0], -0.5f, 1e-6f);
+  EXPECT_NEAR(at(weights, layout[1])[1], 0.5f, 1e-6f);
+}
+
 TEST(Optimizer, UnknownRuleListsTheKnown) {
   const LargeCase c;
   TrainConfig config;
