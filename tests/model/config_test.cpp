@@ -66,6 +66,27 @@ TEST(ModelConfig, EveryFieldIsChecked) {
   }
 }
 
+TEST(ModelConfig, AFieldOfAnotherVersionIsRefused) {
+  nlohmann::json json = to_json(model_preset("vit_tiny9_patch4_32"));
+  json["window"] = 7;
+  try {
+    model_config_from_json(json, "a.h5");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::data);
+    EXPECT_NE(std::string(e.what()).find("unknown field 'window'"), std::string::npos) << e.what();
+  }
+}
+
+// A part's field is absent from files that do not have the part, so older files and older programs agree.
+TEST(ModelConfig, OnlyChangedPartsAreWritten) {
+  ModelConfig c = model_preset("vit_tiny9_patch4_32");
+  EXPECT_EQ(to_json(c).size(), 17u);
+  c.registers = 4;
+  EXPECT_EQ(to_json(c).at("registers"), 4);
+  EXPECT_EQ(to_json(c).size(), 18u);
+}
+
 TEST(ModelConfig, ValidateNamesAllFaultsAtOnce) {
   ModelConfig c;
   c.patch_size = 15;

@@ -361,6 +361,7 @@ nlohmann::json to_json(const ModelConfig& config) { return options_json(model_op
 
 ModelConfig model_config_from_json(const nlohmann::json& json, std::string_view where, ErrorKind out_of_range) {
   const JsonFields fields(json, kTag, where);
+  fields.allow_only(option_names(model_options()));  // a field of a later version may change what the weights mean
   ModelConfig config;
   read_options(model_options(), fields, config);
   faults_of(config).raise(out_of_range, kTag, concat(config.name, " in ", where));
