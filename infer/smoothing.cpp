@@ -6,22 +6,10 @@
 namespace vit {
 namespace {
 
-/// Parameters by name, as matrices of one row where they are vectors.
-class Weights {
- public:
-  explicit Weights(Model& model) : model_(model) {}
-
-  /// Null when the model has none of that name.
-  TensorView<float> operator[](const std::string& name) const {
-    const Parameter* p = model_.layout.find(name);
-    if (p == nullptr) return {};
-    const int64_t cols = p->shape.back();
-    return {at(model_.weights, *p), {p->count / cols, cols}};
-  }
-
- private:
-  Model& model_;
-};
+TensorView<float> matrix_of(Model& model, int parameter) {
+  const Parameter& p = model.layout[parameter];
+  return {at(model.weights, p), {p.count / p.shape.back(), p.shape.back()}};
+}
 
 /// By how much each input channel of `weight` [O, I] shrinks. Channels that are never used stay.
 std::vector<float> channel_factors(TensorView<const float> weight, const std::vector<float>& range, float migration) {
@@ -35,6 +23,15 @@ std::vector<float> channel_factors(TensorView<const float> weight, const std::ve
   return factors;
 }
 
+/// Rows of a matrix, or elements of a vector, from the source's first one.
+void shrink(Model& model, const Channels::Source& source, const std::vector<float>& factors) {
+  const Parameter& p = model.layout[source.parameter];
+  const int64_t row = p.shape.size() > 1 ? p.count / p.shape.front() : 1;
+  float* values = at(model.weights, p) + source.first * row;
+  for (const float factor : factors)
+    for (int64_t i = 0; i < row; ++i) *values++ /= factor;
+}
+
 /// The reader of the scaled channels: columns of W up, its ranges down.
 void scale_reader(TensorView<float> weight, const std::vector<float>& factors, std::vector<float>& range) {
   for (int64_t o = 0; o < weight.rows(); ++o)
@@ -42,41 +39,16 @@ void scale_reader(TensorView<float> weight, const std::vector<float>& factors, s
   for (std::size_t j = 0; j < factors.size(); ++j) range[j] /= factors[j];
 }
 
-void shrink(float* values, const std::vector<float>& factors) {
-  for (std::size_t j = 0; j < factors.size(); ++j) values[j] /= factors[j];
-}
-
-void smooth_after_norm(const Weights& weights, const std::string& norm, const std::string& reader,
-                       ChannelRanges& ranges, float migration) {
-  const std::vector<float> factors = channel_factors(weights[reader], ranges.at(reader), migration);
-  shrink(weights[norm + ".weight"].data(), factors);
-  shrink(weights[norm + ".bias"].data(), factors);
-  scale_reader(weights[reader], factors, ranges.at(reader));
-}
-
-/// The heads' outputs are weighted means of the values, so a factor of a value channel is one of the same channel
-/// there.
-void smooth_values(const Weights& weights, const std::string& qkv, const std::string& proj, ChannelRanges& ranges,
-                   float migration) {
-  const std::string reader = proj + ".weight";
-  const std::vector<float> factors = channel_factors(weights[reader], ranges.at(reader), migration);
-  const auto width = static_cast<int64_t>(factors.size());
-  const TensorView<float> values = weights[qkv + ".weight"].slice(2 * width, width);
-  for (int64_t j = 0; j < width; ++j)
-    for (int64_t i = 0; i < width; ++i) values[j].data()[i] /= factors[static_cast<std::size_t>(j)];
-  if (const TensorView<float> bias = weights[qkv + ".bias"]) shrink(bias.data() + 2 * width, factors);
-  scale_reader(weights[reader], factors, ranges.at(reader));
-}
-
 }  // namespace
 
 void smooth(Model& model, ChannelRanges& ranges, float migration) {
-  const Weights weights(model);
-  for (int64_t i = 0; i < model.config.depth; ++i) {
-    const std::string block = concat("blocks.", i, ".");
-    smooth_values(weights, block + "attn.qkv", block + "attn.proj", ranges, migration);
-    smooth_after_norm(weights, block + "norm1", block + "attn.qkv.weight", ranges, migration);
-    smooth_after_norm(weights, block + "norm2", block + "mlp.fc1.weight", ranges, migration);
+  for (const Channels& channels : model.layout.channels()) {
+    const auto range = ranges.find(model.layout[channels.reader].name);
+    if (range == ranges.end()) continue;  // its product is not in int8
+    const TensorView<float> reader = matrix_of(model, channels.reader);
+    const std::vector<float> factors = channel_factors(reader, range->second, migration);
+    for (const Channels::Source& source : channels.sources) shrink(model, source, factors);
+    scale_reader(reader, factors, range->second);
   }
 }
 

@@ -25,6 +25,8 @@ Attention::Attention(Registry& registry, const std::string& name, const Options&
       maps_(made(options.maps, registry, name, place)),
       bias_(options.bias ? options.bias(registry, name, place) : nullptr),
       proj_(registry, name + ".proj", options.width, options.width, {.product = true}) {
+  // The heads' outputs are weighted means of the values.
+  registry.channels({qkv_.outputs_from(2 * options.width), proj_.weight()});
   if (!place.class_row) return;
   query_.emplace(registry, qkv_, 0, options.width);
   key_value_.emplace(registry, qkv_, options.width, 2 * options.width);

@@ -31,6 +31,7 @@ class Attention final : public Mixer {
   void pack(const Packing& packing, const float* output_scale) override;
   DType input_type() const override { return input().type(); }
   float input_scale() const override { return input().input_scale(); }
+  int input_weight() const override { return qkv_.weight(); }
 
   /// Queries, keys and values [M, 3D]. Products read and write dense rows only, so with class_row they are not side
   /// by side: first keys and values [M, 2D], then the queries of the class tokens [B, D].

@@ -46,7 +46,10 @@ Block::Block(Registry& registry, const std::string& name, const Options& o, cons
       residual1_(registry, name + ".ls1", residual_options(o, 4)),
       norm2_(parts.norm(registry, name + ".norm2", o.width)),
       feed_forward_(parts.feed_forward(registry, name + ".mlp", site(o, 2))),
-      residual2_(registry, name + ".ls2", residual_options(o, 5)) {}
+      residual2_(registry, name + ".ls2", residual_options(o, 5)) {
+  registry.channels({norm1_->outputs(), mixer_->input_weight()});
+  registry.channels({norm2_->outputs(), feed_forward_->input_weight()});
+}
 
 void Block::pack(const Packing& packing) {
   residual1_.pack(packing);

@@ -119,6 +119,10 @@ class Registry {
     const Parameter* known = layout_->find(name);
     return known != nullptr ? static_cast<int>(known - layout_->all().data()) : parameter(name, std::move(shape), role);
   }
+  /// Nothing without a reader.
+  void channels(Channels channels) {
+    if (channels.reader >= 0) layout_->add_channels(std::move(channels));
+  }
   int section() { return sections_++; }
   int sections() const { return sections_; }
 

@@ -19,6 +19,8 @@ class FeedForward {
   /// What x must be, and what one unit of it stands for in int8.
   virtual DType input_type() const = 0;
   virtual float input_scale() const { return 1; }
+  /// The one matrix that reads x; -1 = there is no such.
+  virtual int input_weight() const { return -1; }
 
   virtual State plan(Arena& arena, int64_t rows) const = 0;
   /// What a pass of at most `rows` rows may write on.

@@ -27,6 +27,16 @@ class Linear {
   /// Outputs are multiplied by `output_scale` [out] unless null (layer scale in inference).
   void pack(const Packing& packing, const float* output_scale = nullptr);
 
+  /// Indices of the parameters; no bias is -1.
+  int weight() const { return weight_; }
+  int bias() const { return bias_; }
+  /// What makes outputs from `first` on.
+  std::vector<Channels::Source> outputs_from(int64_t first) const {
+    std::vector<Channels::Source> sources{{weight_, first}};
+    if (bias_ >= 0) sources.push_back({bias_, first});
+    return sources;
+  }
+
   /// What x of forward and dy of backward must be.
   DType type() const { return type_; }
   /// int8: what one unit of x stands for.

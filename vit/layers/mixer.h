@@ -36,6 +36,8 @@ class Mixer {
   /// What x must be, and what one unit of it stands for in int8.
   virtual DType input_type() const = 0;
   virtual float input_scale() const { return 1; }
+  /// The one matrix that reads x; -1 = there is no such.
+  virtual int input_weight() const { return -1; }
 
   /// What `project` writes and `attend` reads, of `rows` tokens.
   virtual Matrix plan_projected(Arena& arena, int64_t rows) const = 0;

@@ -23,6 +23,7 @@ class Mlp final : public FeedForward {
   void pack(const Packing& packing, const float* output_scale) override;
   DType input_type() const override { return fc1_.type(); }
   float input_scale() const override { return fc1_.input_scale(); }
+  int input_weight() const override { return fc1_.weight(); }
 
   State plan(Arena& arena, int64_t rows) const override;
   State plan_scratch(Arena& arena, int64_t rows, bool training) const override;

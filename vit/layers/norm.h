@@ -17,6 +17,9 @@ class Norm {
   /// The result is multiplied by `output_scale` (1 / what one unit of an int8 result stands for).
   virtual void pack(const Packing& packing, float output_scale = 1) = 0;
 
+  /// What makes the channels of the result.
+  virtual std::vector<Channels::Source> outputs() const = 0;
+
   /// What backward needs of each row [M]; null where a kind has no use for it.
   struct Saved {
     TensorView<float> mean, rstd;
@@ -41,6 +44,7 @@ class LayerNorm final : public Norm {
   LayerNorm(Registry& registry, const std::string& name, int64_t width, float eps);
 
   void pack(const Packing& packing, float output_scale = 1) override;
+  std::vector<Channels::Source> outputs() const override { return {{weight_, 0}, {bias_, 0}}; }
   Saved plan(Arena& arena, int64_t rows) const override;
   void forward(TensorView<const float> x, Matrix y) const override;
   void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const override;

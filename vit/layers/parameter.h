@@ -49,6 +49,17 @@ struct Parameter {
   ParameterRole role = {};
 };
 
+/// Channels that only one matrix reads: what makes them may shrink and the columns of the reader grow, and the network
+/// computes the same.
+struct Channels {
+  struct Source {
+    int parameter = -1;  // channel j is its row first + j, or that element of a vector
+    int64_t first = 0;
+  };
+  std::vector<Source> sources;
+  int reader = -1;  // a matrix [out, in], whose column j reads channel j
+};
+
 /// The names, shapes and places; built once by the layers in the order of the model.
 class ParameterLayout {
  public:
@@ -59,6 +70,9 @@ class ParameterLayout {
   const Parameter& operator[](int index) const { return parameters_[static_cast<std::size_t>(index)]; }
   /// Null when there is none of that name.
   const Parameter* find(std::string_view name) const;
+  void add_channels(Channels channels) { channels_.push_back(std::move(channels)); }
+  /// In the order of the layers, what is inside a branch before what leads into it.
+  const std::vector<Channels>& channels() const { return channels_; }
   /// Floats in a block of this layout, padding included.
   int64_t block_size() const { return block_size_; }
   /// Parameters without padding.
@@ -66,6 +80,7 @@ class ParameterLayout {
 
  private:
   std::vector<Parameter> parameters_;
+  std::vector<Channels> channels_;
   int64_t block_size_ = 0;
 };
 

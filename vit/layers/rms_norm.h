@@ -13,6 +13,7 @@ class RmsNorm final : public Norm {
   RmsNorm(Registry& registry, const std::string& name, int64_t width, float eps);
 
   void pack(const Packing& packing, float output_scale = 1) override;
+  std::vector<Channels::Source> outputs() const override { return {{weight_, 0}}; }
   Saved plan(Arena& arena, int64_t rows) const override { return {{}, arena.take<float>({rows})}; }
   void forward(TensorView<const float> x, Matrix y) const override;
   void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const override;

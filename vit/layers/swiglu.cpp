@@ -7,7 +7,10 @@ namespace vit {
 SwiGlu::SwiGlu(Registry& registry, const std::string& name, const Options& options)
     : options_(options),
       fc1_(registry, name + ".fc1", options.width, 2 * options.hidden, {.product = true}),
-      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = true}) {}
+      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = true}) {
+  registry.channels(
+      {fc1_.outputs_from(options.hidden), fc2_.weight()});  // a gate multiplies what is linear in the value
+}
 
 void SwiGlu::pack(const Packing& packing, const float* output_scale) {
   fc1_.pack(packing);
