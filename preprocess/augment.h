@@ -67,7 +67,7 @@ bool acts(AugmentStage stage, const AugmentConfig& config);
 
 /// `picture` (CV_8UC3) after the operations of the stage that are on, in the order of their table
 /// (preprocess/augment/operations.cpp); what is off draws nothing. The pixels may be shared with `picture`, which is
-/// not written to. Throws Error (usage).
+/// not written to. `config` is one that validate() takes. Throws Error (usage) for what is no picture.
 cv::Mat augment(const cv::Mat& picture, AugmentStage stage, const AugmentConfig& config, AugmentRandom& random);
 
 }  // namespace vit

@@ -35,6 +35,9 @@ Image resize_crop(const Image& image, const PreprocessConfig& config) {
     return image_from_rgb(resize(rgb, config.size, config.size, config.interpolation));
   check_pixels(rgb);
   check_target(config.size, config.size);
+  // Pictures of small data sets have their size already.
+  if (rgb.cols == config.size && rgb.rows == config.size && config.resize_size == config.size)
+    return image_from_rgb(rgb);
   if (config.resize_size < config.size) {
     fail(ErrorKind::usage, "[resize_crop] resize_size must be at least size ", config.size, ", is ",
          config.resize_size);

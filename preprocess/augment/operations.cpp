@@ -54,12 +54,15 @@ bool acts(AugmentStage stage, const AugmentConfig& config) {
 
 cv::Mat augment(const cv::Mat& picture, AugmentStage stage, const AugmentConfig& config, AugmentRandom& random) {
   check_pixels(picture);
-  validate(config);
   cv::Mat out = picture;
   for (const Operation& operation : kOperations) {
     if (operation.stage != stage || !operation.is_on(config)) continue;
-    RandomStream own = random.of(operation.name);
-    out = operation.apply(out, config, operation.draws == Draws::own ? own : random.shared);
+    if (operation.draws == Draws::in_turn) {
+      out = operation.apply(out, config, random.shared);
+    } else {
+      RandomStream own = random.of(operation.name);
+      out = operation.apply(out, config, own);
+    }
   }
   return out;
 }
