@@ -39,9 +39,9 @@ uint32_t crc_of(const std::string& text) {
   return ~crc;
 }
 
-/// Stored, not packed.
-std::string zip_of(const std::vector<ZipEntry>& entries) {
-  std::string file;
+/// Stored, not packed; behind `program` where it unpacks itself.
+std::string zip_of(const std::vector<ZipEntry>& entries, const std::string& program = "") {
+  std::string file = program;
   std::string directory;
   for (const ZipEntry& e : entries) {
     const std::string common = number(20, 2) + number(static_cast<uint64_t>(e.flags), 2) + number(0, 2) + number(0, 2) +
@@ -57,8 +57,8 @@ std::string zip_of(const std::vector<ZipEntry>& entries) {
 
 class ZipArchive : public testing::Test {
  protected:
-  FileList files(const std::vector<ZipEntry>& entries) {
-    test::write_bytes(dir_ / "x.zip", zip_of(entries));
+  FileList files(const std::vector<ZipEntry>& entries, const std::string& program = "") {
+    test::write_bytes(dir_ / "x.zip", zip_of(entries, program));
     const auto source = open_source(dir_ / "x.zip");
     faults_ = source->listing().faults;
     FileList found;
@@ -116,6 +116,15 @@ TEST_F(ZipArchive, EmptyFoldersAreListed) {
   test::write_bytes(dir_ / "x.zip", zip_of({{"a/1.png", "1"}, {"empty/", ""}, {"dos", "", 0, 0, 0x10}}));
   EXPECT_EQ(open_source(dir_ / "x.zip")->listing().folders, (std::vector<std::string>{"a", "dos", "empty"}));
 }
+
+TEST_F(ZipArchive, OnesThatUnpackThemselvesAreRead) {
+  for (const char* magic : {"MZ", "\x7f\x45LF"}) {
+    const std::string program = magic + std::string(300, '\0');
+    EXPECT_EQ(files({{"a/1.png", "1"}}, program), (FileList{{"a/1.png", "1"}})) << magic;
+  }
+}
+
+TEST_F(ZipArchive, AnEmptyOneHasNoFiles) { EXPECT_EQ(files({}), FileList{}); }
 
 TEST_F(ZipArchive, EncryptedAndPartialFilesAreRefusedInOneLine) {
   EXPECT_TRUE(holds(error_of(ErrorKind::data,
