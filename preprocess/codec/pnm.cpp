@@ -10,12 +10,15 @@ namespace {
 bool is_space(int64_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(int64_t c) { return c >= '0' && c <= '9'; }
 
+bool is_bitmap(int64_t kind) { return kind == 1 || kind == 4; }
+
 struct Header {
-  int64_t kind = 0;  // the digit of P1 .. P6
-  int64_t width = 0, height = 0, max_value = 1, data_at = 0;
+  int64_t kind;  // the digit of P1 .. P6
+  int64_t width, height, max_value;
+  int64_t data_at;  // offset of the samples
 
   bool text() const { return kind <= 3; }
-  bool bitmap() const { return kind == 1 || kind == 4; }
+  bool bitmap() const { return is_bitmap(kind); }
   int64_t channels() const { return kind == 3 || kind == 6 ? 3 : 1; }
 };
 
@@ -42,17 +45,15 @@ int64_t next_number(const ByteView& file, int64_t& at) {
 }
 
 Header read_header(const ByteView& file, const DecodeLimits& limits) {
-  Header header{.kind = file.u8(1) - '0'};
+  const int64_t kind = file.u8(1) - '0';
   int64_t at = 2;
-  header.width = next_number(file, at);
-  header.height = next_number(file, at);
-  checked_size(file, header.width, header.height, limits);
-  if (!header.bitmap()) header.max_value = next_number(file, at);
-  if (header.max_value < 1 || header.max_value > 65535)
-    file.reject("needs samples up to 1 .. 65535, has up to ", header.max_value);
+  const int64_t width = next_number(file, at);
+  const int64_t height = next_number(file, at);
+  checked_size(file, width, height, limits);
+  const int64_t max_value = is_bitmap(kind) ? 1 : next_number(file, at);
+  if (max_value < 1 || max_value > 65535) file.reject("needs samples up to 1 .. 65535, has up to ", max_value);
   if (at < file.size() && file.u8(at) == '#') skip_space(file, --at);
-  header.data_at = at + 1;  // one space ends the header
-  return header;
+  return {kind, width, height, max_value, at + 1};  // one space ends the header
 }
 
 /// Sample values 0 .. max_value to bytes, rounded as Pillow does; above 8 bits gray goes through 16 bits, of which the

@@ -216,6 +216,20 @@ TEST(AttentionScratchTest, GrowsWithTokensNotTheirSquare) {
     EXPECT_LT(attention_scratch(16384, 16384, 64, type), 16384 * 64 * 12);
 }
 
+// What more keys add is the same for any number of queries, and the other way round.
+TEST(AttentionScratchTest, HoldsNoWholeRowsOfScores) {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const auto growth = [type](int64_t queries) {
+      return attention_scratch(queries, 4096, 16, type) - attention_scratch(queries, 2048, 16, type);
+    };
+    EXPECT_EQ(growth(500), growth(1));
+    const auto growth_by_queries = [type](int64_t keys) {
+      return attention_scratch(4096, keys, 16, type) - attention_scratch(2048, keys, 16, type);
+    };
+    EXPECT_EQ(growth_by_queries(500), growth_by_queries(1));
+  }
+}
+
 TEST(AttentionScratchTest, ServesFewerQueriesAndKeys) {
   for (const DType type : {DType::f32, DType::bf16})
     for (int64_t n = 1; n < 600; ++n) {
