@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/model/small_config.h"
 #include "vit/model/model_file.h"
 
 namespace vit {
@@ -99,6 +100,83 @@ TEST(ModelConfig, ValidateNamesAllFaultsAtOnce) {
     for (const char* word : {"patch_size", "heads", "depth"})
       EXPECT_NE(std::string(e.what()).find(word), std::string::npos);
   }
+}
+
+/// What is wrong with the small config after the change; nothing where it may be built.
+template <class Change>
+std::string fault(Change change) {
+  ModelConfig c = test::small_config();
+  change(c);
+  try {
+    validate(c);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::usage);
+    return e.what();
+  }
+  return "";
+}
+
+// A part's needs are those of configs that have it.
+TEST(ModelConfig, PositionsAskForTheirWidths) {
+  const auto of_width = [](int64_t width, const char* position) {
+    return fault([&](ModelConfig& c) { c.width = width, c.heads = 1, c.position = position; });
+  };
+  for (const int64_t any : {7, 6, 8}) {
+    EXPECT_EQ(of_width(any, "learned"), "");
+    EXPECT_EQ(of_width(any, "none"), "");
+  }
+  EXPECT_NE(of_width(7, "sincos_1d").find("sincos_1d needs an even width"), std::string::npos);
+  EXPECT_EQ(of_width(6, "sincos_1d"), "");
+  EXPECT_NE(of_width(7, "sincos_2d").find("sincos_2d needs a width divisible by 4"), std::string::npos);
+  EXPECT_NE(of_width(6, "sincos_2d").find("sincos_2d needs a width divisible by 4"), std::string::npos);
+  EXPECT_EQ(of_width(8, "sincos_2d"), "");
+}
+
+TEST(ModelConfig, OnlyTokenPoolingAsksForTheClassToken) {
+  const auto pooling = [](const char* word, bool class_token) {
+    return fault([&](ModelConfig& c) { c.pooling = word, c.class_token = class_token; });
+  };
+  for (const char* word : {"token", "avg", "seq"}) EXPECT_EQ(pooling(word, true), "") << word;
+  for (const char* word : {"avg", "seq"}) EXPECT_EQ(pooling(word, false), "") << word;
+  EXPECT_NE(pooling("token", false).find("pooling by class token needs class_token"), std::string::npos);
+}
+
+TEST(ModelConfig, RotaryPositionsAskForTheirHeadSize) {
+  const auto of_heads = [](const char* rope, int64_t heads, int64_t head_size) {
+    return fault([&](ModelConfig& c) { c.rope = rope, c.heads = heads, c.width = heads * head_size; });
+  };
+  for (const int64_t count : {1, 2})
+    for (const int64_t size : {6, 7}) {
+      EXPECT_EQ(of_heads("none", count, size), "");
+      for (const char* rope : {"axial", "dinov3", "mixed"}) {
+        const std::string text = of_heads(rope, count, size);
+        EXPECT_NE(text.find(concat("rope: needs heads of a multiple of 4, has ", size)), std::string::npos) << text;
+        EXPECT_EQ(of_heads(rope, count, 4), "");
+      }
+    }
+  EXPECT_NE(fault([](ModelConfig& c) { c.rope = "axial", c.heads = 0; }).find("heads"), std::string::npos);
+}
+
+TEST(ModelConfig, TokenizersAskForTheirPictures) {
+  const auto image = [](int64_t size, const char* tokenizer, int64_t kernel = 3, int64_t layers = 1,
+                        int64_t stride = 1) {
+    return fault([&](ModelConfig& c) {
+      c.image_size = size, c.tokenizer = tokenizer;
+      c.conv_kernel = kernel, c.conv_layers = layers, c.conv_stride = stride;
+    });
+  };
+  EXPECT_NE(image(9, "patch").find("image_size 9 is not a multiple of patch_size 4"), std::string::npos);
+  EXPECT_EQ(image(9, "conv"), "");
+  EXPECT_EQ(image(8, "patch", 2), "");
+  EXPECT_NE(image(8, "conv", 2).find("conv_kernel: needs an odd number, has 2"), std::string::npos);
+  // Pooling halves a side and rounds up: 8, 4, 2, 1.
+  EXPECT_EQ(image(8, "conv", 3, 2), "");
+  EXPECT_NE(image(8, "conv", 3, 3).find("leaves no grid of tokens behind 3 convolutions"), std::string::npos);
+  EXPECT_EQ(image(8, "conv", 3, 1, 2), "");
+  EXPECT_NE(image(8, "conv", 3, 2, 2).find("of stride 2"), std::string::npos);
+  EXPECT_NE(image(8, "conv", 3, 1, 0).find("conv_stride"), std::string::npos);
+  EXPECT_EQ(image(8, "patch", 3, 8), "");
+  EXPECT_NE(fault([](ModelConfig& c) { c.patch_size = 0; }).find("patch_size"), std::string::npos);
 }
 
 }  // namespace

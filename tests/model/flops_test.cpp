@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/model/small_config.h"
+
 namespace vit {
 namespace {
 
@@ -43,6 +45,25 @@ TEST(Flops, OfOneBlockAndNoHead) {
   config.depth = 1;
   config.classes = 0;
   EXPECT_DOUBLE_EQ(forward_flops(config).total(), kEmbedding + kLastBlock + kLastAttention);
+}
+
+// By hand: 8 x 8 pixels, convolutions on 64 and then 16 places, 4 tokens; D = 16, F = 24, 3 classes.
+TEST(Flops, OfOtherParts) {
+  ModelConfig config = test::small_config();
+  config.width = 16;
+  config.depth = 1;
+  config.mlp_width = 24;
+  config.class_token = false;
+  config.pooling = "seq";
+  config.mlp = "swiglu";
+  config.tokenizer = "conv";
+  config.conv_layers = 2;
+  config.conv_kernel = 3;
+  config.conv_width = 6;
+  const Flops flops = forward_flops(config);
+  EXPECT_DOUBLE_EQ(flops.embedding, 2 * (64 * (3 * 9) * 6 + 16 * (6 * 9) * 16));
+  EXPECT_DOUBLE_EQ(flops.linear, 2 * 4 * (4 * 16 * 16 + 3 * 16 * 24));
+  EXPECT_DOUBLE_EQ(flops.head, 2 * (4 * 16 + 16 * 3));
 }
 
 }  // namespace
