@@ -7,9 +7,9 @@
 
 namespace vit {
 
-/// Rewrites what the layout's channels() name (norm -> qkv, values -> proj, norm -> fc1); the model computes the same up
-/// to fp32 rounding. A channel's factor is max|x|^migration / max|w|^(1 - migration), with 0 <= migration <= 1; `ranges`
-/// follow. What reads behind a GELU stays: it is not linear in what could be scaled.
+/// Rewrites what the layout's channels() name (norm -> qkv, values -> proj, norm -> fc1); the model computes the same
+/// up to fp32 rounding. A channel's factor is max|x|^migration / max|w|^(1 - migration), with 0 <= migration <= 1;
+/// `ranges` follow. What reads behind a GELU stays: it is not linear in what could be scaled.
 void smooth(Model& model, ChannelRanges& ranges, float migration);
 
 }  // namespace vit
