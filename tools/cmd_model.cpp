@@ -7,6 +7,7 @@
 #include "tools/commands.h"
 #include "tools/report.h"
 #include "vit/core/json_text.h"
+#include "vit/core/options.h"
 #include "vit/io/output.h"
 #include "vit/model/flops.h"
 #include "vit/model/model_file.h"
@@ -30,14 +31,29 @@ nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
           {"gflops", forward_flops(model.config).total() / 1e9}};
 }
 
+/// What the model has unlike the first ViT: "registers 4, rope axial".
+std::string parts_text(const ModelConfig& config) {
+  const ModelConfig plain;
+  std::string text;
+  for (const OptionField<ModelConfig>& field : model_options()) {
+    const nlohmann::json value = field.member.write(config);
+    if (field.stored != Stored::changed || value == field.member.write(plain)) continue;
+    text += concat(text.empty() ? "" : ", ", field.name, " ",
+                   value.is_string() ? value.get<std::string>() : json_text(value));
+  }
+  return text;
+}
+
 void print_info(const std::string& path, const Model& model) {
   const ModelConfig& c = model.config;
   const auto line = [](const char* name, const std::string& text) { std::cout << pad_right(name, 13) << text << '\n'; };
   line("file", printable(path));
   line("model", printable(c.name));
-  line("picture",
-       concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens().count(), " tokens"));
+  const std::string cut =
+      c.input_patch() == 1 ? concat("through the tokenizer ", c.tokenizer) : concat("in patches of ", c.patch_size);
+  line("picture", concat(c.image_size, " x ", c.image_size, " ", cut, ", ", c.tokens().count(), " tokens"));
   line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
+  if (const std::string parts = parts_text(c); !parts.empty()) line("parts", parts);
   line("parameters", std::to_string(model.layout.parameter_count()));
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
   line("classes", model.class_names.empty() ? concat(c.classes, " without names") : class_summary(model.class_names));

@@ -132,6 +132,16 @@ TEST_F(Data, DrawnDigitsAreTheSameForOneSeed) {
 
 using ModelFile = Workspace;
 
+TEST_F(ModelFile, InfoNamesThePartsOfAModel) {
+  ASSERT_TRUE(ended_with(run_vit({"model", "init", path("cct.h5"), "--model", "cct_7_3x1_32", "--classes", "4"}), 0));
+  const std::string info = run_vit({"model", "info", path("cct.h5")}).out;
+  EXPECT_NE(info.find("32 x 32 through the tokenizer conv, 256 tokens"), std::string::npos) << info;
+  EXPECT_NE(info.find("tokenizer conv"), std::string::npos) << info;
+  ASSERT_TRUE(
+      ended_with(run_vit({"model", "init", path("plain.h5"), "--model", "vit_micro_patch4_20", "--classes", "4"}), 0));
+  EXPECT_EQ(run_vit({"model", "info", path("plain.h5")}).out.find("parts"), std::string::npos);
+}
+
 TEST_F(ModelFile, InitAndInfoAgree) {
   init_model(7, "vit_tiny_patch16_224");
   const ProgramResult result = run_vit({"model", "info", path("model.h5"), "--json"});
