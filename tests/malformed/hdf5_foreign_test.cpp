@@ -202,6 +202,68 @@ TEST(Hdf5Foreign, PartsThatWereNeverWrittenAreRefused) {
   expect_refused(dir / "a.h5", "never written");
 }
 
+/// The first chunk of "/x" as it is stored.
+std::vector<uint8_t> stored_chunk(const fs::path& path) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, "x", H5P_DEFAULT);
+  const hsize_t first[] = {0, 0};
+  hsize_t size = 0;
+  uint32_t skipped = 0;
+  EXPECT_GE(H5Dget_chunk_storage_size(dataset, first, &size), 0);
+  std::vector<uint8_t> bytes(size);
+  EXPECT_GE(H5Dread_chunk(dataset, H5P_DEFAULT, first, &skipped, bytes.data()), 0);
+  H5Dclose(dataset);
+  H5Fclose(file);
+  return bytes;
+}
+
+void store_chunk(const fs::path& path, const std::vector<uint8_t>& bytes) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, "x", H5P_DEFAULT);
+  const hsize_t first[] = {0, 0};
+  EXPECT_GE(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, first, bytes.size(), bytes.data()), 0);
+  H5Dclose(dataset);
+  H5Fclose(file);
+}
+
+// No checksum of HDF5 stands beside the chunk, so that nothing else notices.
+TEST(Hdf5Foreign, DamagedDeflateIsRefused) {
+  const TempDir dir;
+  const auto write = [&](const char* name, void (*store)(hid_t, const fs::path&)) {
+    write_file(dir / name, store);
+    return stored_chunk(dir / name);
+  };
+  const auto good = write("a.h5", [](hid_t list, const fs::path&) {
+    chunked(list, 40, kRowBytes);
+    H5Pset_deflate(list, 6);
+  });
+  const auto fewer_rows = write("b.h5", [](hid_t list, const fs::path&) {
+    chunked(list, 39, kRowBytes);
+    H5Pset_deflate(list, 6);
+  });
+  const auto more_rows = write("c.h5", [](hid_t list, const fs::path&) {
+    chunked(list, 41, kRowBytes);
+    H5Pset_deflate(list, 6);
+  });
+  std::vector<uint8_t> flipped = good, cut = good, longer = good;
+  flipped[good.size() / 2] ^= 1;
+  cut.pop_back();
+  longer.push_back(0);
+  for (const auto& bytes : {flipped, cut, longer, fewer_rows, more_rows}) {
+    store_chunk(dir / "a.h5", bytes);
+    std::vector<uint8_t> got(kRows * kRowBytes);
+    const h5::File file = h5::File::open(dir / "a.h5");
+    EXPECT_NE(error_of([&] { file.read("/x", std::span(got)); }).find("deflate"), std::string::npos);
+    const h5::ChunkReader reader(dir / "a.h5", "/x");
+    EXPECT_NE(error_of([&] { reader.read_row(0, std::span(got).first(kRowBytes)); }).find("deflate"),
+              std::string::npos);
+  }
+  store_chunk(dir / "a.h5", good);
+  std::vector<uint8_t> got(kRows * kRowBytes);
+  h5::File::open(dir / "a.h5").read("/x", std::span(got));
+  EXPECT_EQ(got, data());
+}
+
 // All kinds of groups and chunk indexes, small and large.
 TEST(Hdf5Foreign, EveryFormatOfTheLibraryIsRead) {
   const TempDir dir;
