@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vit/core/cpu.h"
 #include "vit/core/error.h"
 
 namespace vit {
@@ -35,7 +36,28 @@ TEST(Measure, CountsStepsWithoutWarmUp) {
   EXPECT_DOUBLE_EQ(result.gflop_per_image, 1);
   EXPECT_DOUBLE_EQ(result.gflop_per_image_all_tokens, 2);
   EXPECT_LE(result.p50_ms, result.p99_ms);
-  EXPECT_GT(result.peak_rss_mb, 0);
+  // One step is all of the time.
+  EXPECT_DOUBLE_EQ(result.p50_ms, 1000 * result.seconds);
+  EXPECT_DOUBLE_EQ(result.images_per_second, 4 / result.seconds);
+  EXPECT_NEAR(result.peak_rss_mb, static_cast<double>(peak_resident_bytes()) / 1024 / 1024, 1);
+}
+
+// Two steps of half a second on two threads: two seconds of work to share out.
+TEST(ProfileText, HasStepsSharesAndRates) {
+  BenchResult result;
+  result.steps = 2;
+  result.seconds = 1;
+  result.profile = {{.name = "gemm", .calls = 8, .seconds = 0.5, .flops = 1e10},
+                    {.name = "softmax", .calls = 4, .seconds = 0.25, .flops = 0}};
+  BenchContext context;
+  context.threads = 2;
+  context.peak_gflops = 100;
+  EXPECT_EQ(profile_text(result, context),
+            "part                        calls        ms    share   GFLOP/s  of peak"
+            "   (a step; GFLOP/s of one thread)\n"
+            "gemm                            4   250.000   25.0 %      20.0   40.0 %\n"
+            "softmax                         2   125.000   12.5 %\n"
+            "the rest, idle threads              625.000   62.5 %\n");
 }
 
 TEST(BenchJson, HasTheFieldsOfTheContract) {

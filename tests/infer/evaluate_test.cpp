@@ -129,8 +129,16 @@ TEST_F(EvaluateTest, FiguresFollowFromTheLogits) {
 
 TEST_F(EvaluateTest, UnreadablePicturesAreNamedAndNotCounted) {
   std::ofstream(dir_ / "data/test/dog/3.png") << "not a picture";
-  const Evaluation e = evaluate(classifier_, *open_dataset(dir_ / "data"), "test");
+  EvaluateOptions options{.batch = 10};
+  std::vector<int64_t> seen;
+  options.progress = [&seen](int64_t done, int64_t total) {
+    seen.push_back(done);
+    EXPECT_EQ(total, 42);
+  };
+  const Evaluation e = evaluate(classifier_, *open_dataset(dir_ / "data"), "test", options);
   EXPECT_EQ(e.images, 41);
+  EXPECT_EQ(seen, (std::vector<int64_t>{10, 20, 30, 40, 42}));
+  EXPECT_DOUBLE_EQ(e.images_per_second, 41 / e.seconds);
   ASSERT_EQ(e.unreadable.size(), 1u);
   EXPECT_EQ(e.unreadable[0].index, 10);
   EXPECT_NE(e.unreadable[0].path.find("dog/3.png"), std::string::npos);
