@@ -45,6 +45,30 @@ TEST(TrainConfig, EveryRecipeIsValidAndComesBackFromItsText) {
   }
 }
 
+// Runs of one recipe are compared with each other, so a name stands for its numbers.
+TEST(TrainConfig, RecipesKeepTheirNumbers) {
+  const auto expect = [](const char* recipe, const char* fields) {
+    const json all = complete_json(train_recipe(recipe)), wanted = json::parse(fields);
+    json merged = all;
+    merged.merge_patch(wanted);
+    EXPECT_EQ(merged, all) << recipe;
+  };
+  expect("default", R"({"epochs": 30, "warmup_epochs": 2.0, "augment": {"flip": 0.5}})");
+  expect("cifar10", R"({"epochs": 10, "batch": 128, "lr": 0.001, "min_lr": 0.0, "schedule": "cosine",
+      "warmup_epochs": 1.0, "weight_decay": 0.05, "beta1": 0.9, "beta2": 0.999, "clip_norm": 1.0,
+      "label_smoothing": 0.1, "augment": {"flip": 0.5, "crop_padding": 4},
+      "model": {"image_size": 32, "patch_size": 4, "width": 192, "depth": 6, "heads": 3, "mlp_width": 768},
+      "preprocess": {"size": 32, "resize_size": 32, "rule": "squash", "mean": [0.4914, 0.4822, 0.4465],
+                     "std": [0.247, 0.2435, 0.2616]}})");
+  expect("digits", R"({"epochs": 60, "batch": 32, "lr": 0.001, "warmup_epochs": 2.0, "label_smoothing": 0.05,
+      "ema_decay": 0.998, "early_stop_metric": "val_loss",
+      "augment": {"flip": 0.0, "rotate": 8.0, "shift": 0.06, "scale": 0.1, "shear": 8.0},
+      "model": {"image_size": 20, "patch_size": 4, "width": 96, "depth": 4, "heads": 3, "pooling": "avg",
+                "class_token": false},
+      "preprocess": {"size": 20, "resize_size": 20, "rule": "squash", "mean": [0.15, 0.15, 0.15],
+                     "std": [0.3, 0.3, 0.3]}})");
+}
+
 TEST(TrainConfig, EveryPlainFieldIsRead) {
   const json changes = json::parse(R"({"recipe": "mine", "epochs": 3, "batch": 7, "accumulate": 2, "lr": 0.5,
       "min_lr": 0.25, "schedule": "linear", "warmup_epochs": 0.5, "weight_decay": 0.125, "beta1": 0.75, "beta2": 0.5,

@@ -95,6 +95,17 @@ TEST(Resolve, ArchitectureFitsThePictures) {
   EXPECT_NE(message.find("37 x 37"), std::string::npos) << message;
 }
 
+// From 128 pixels on pictures are photographs: more and smaller patches, and twice the depth.
+TEST(Resolve, ArchitectureGrowsAtPhotographs) {
+  const auto model_of = [](int64_t side) {
+    return resolve(train_recipe("default"), MemoryDataset(side, 3, 1, 0)).model;
+  };
+  EXPECT_EQ(model_of(128).patch_size, 8);
+  EXPECT_EQ(model_of(128).depth, 12);
+  EXPECT_EQ(model_of(126).patch_size, 14);
+  EXPECT_EQ(model_of(126).depth, 6);
+}
+
 TEST(Resolve, WhatWasChosenOfTheArchitectureStays) {
   const auto resolved = [](const nlohmann::json& model) {
     const TrainConfig base = test::small_config();
@@ -231,6 +242,20 @@ TEST(Resolve, FilesOfOneSizeAreAsFilesOfManySizes) {
   EXPECT_EQ(one.preprocess.size, 8);
   // Pictures of the model's own size are cropped in training as they are when they are classified.
   EXPECT_EQ(training_pipeline(Files(8, 3, 8, 0), one).config(), one.preprocess);
+}
+
+TEST(Resolve, SmallPicturesInFilesAreTold) {
+  const auto note = [](int64_t side, const TrainConfig& config) {
+    const std::string text = said([&] { resolve(config, Files(side, 3, 3, 0)); });
+    return text.find(concat("--image-size ", side)) != std::string::npos;
+  };
+  const TrainConfig open = train_recipe("default");
+  EXPECT_TRUE(note(32, open));
+  EXPECT_TRUE(note(223, open));
+  EXPECT_FALSE(note(224, open));
+  EXPECT_FALSE(note(300, open));
+  EXPECT_FALSE(note(0, open));  // of many sizes
+  EXPECT_FALSE(note(32, with_chosen(open, {"preprocess.size"})));
 }
 
 TEST(Resolve, OptionsWithoutEffectAreErrors) {

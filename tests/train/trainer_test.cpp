@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 
@@ -80,6 +82,93 @@ TEST(Trainer, ReportsEachStep) {
     EXPECT_TRUE(p.loss > 0 && p.loss < 5) << p.loss;
     EXPECT_GE(p.seconds_left, 0);
   }
+}
+
+// Forty pictures in steps of eight: seconds a step are 8 / images_per_second, whatever the clock said.
+TEST(Trainer, TimesLeftFollowFromTheRate) {
+  const TempDir folder;
+  const MemoryDataset data(8, 3, 40, 0);
+  const TrainConfig config = small_config();
+  std::atomic<bool> stop{false};
+  std::vector<StepProgress> steps;
+  TrainOptions options;
+  options.stop = &stop;
+  options.on_step = [&](const StepProgress& p) {
+    steps.push_back(p);
+    stop = steps.size() == 7;  // in the second epoch
+  };
+  train(config, data, folder / "run", options);
+  stop = false;
+  options.resume = true;
+  train(config, data, folder / "run", options);
+  ASSERT_EQ(steps.size(), 15u);
+  for (const StepProgress& p : steps) {
+    const auto left = static_cast<double>(15 - (5 * (p.epoch - 1) + p.step));
+    const double wanted = left * 8 / p.images_per_second;
+    EXPECT_NEAR(p.seconds_left, wanted, 1e-6 * wanted) << p.epoch << ", " << p.step;
+  }
+}
+
+TEST(Trainer, TimesOfAnEpochAreThoseOfTrainingAndValidation) {
+  const TempDir folder;
+  std::vector<StepProgress> steps;
+  TrainOptions options;
+  options.on_step = [&steps](const StepProgress& p) { steps.push_back(p); };
+  const TrainSummary summary = train(small_config(), small_data(), folder / "run", options);
+  const HistoryRow& second = summary.history.at(1);
+  const double validation = second.seconds - 42 / second.images_per_second;
+  EXPECT_GT(validation, 0);
+  // At the last step only the last validation is left, and takes what the one before took.
+  EXPECT_NEAR(steps.back().seconds_left, validation, 1e-6 * second.seconds);
+}
+
+TEST(Trainer, FilesTellHowTrainingWent) {
+  const TempDir folder;
+  const TrainSummary summary = train(small_config(), small_data(), folder / "run");
+  const HistoryRow& last = summary.history.back();
+  const nlohmann::json training = load_model(folder / "run" / "last.h5").training;
+  EXPECT_EQ(training.at("recipe"), "small");
+  EXPECT_EQ(training.at("epochs"), 3);
+  EXPECT_EQ(training.at("steps"), 18);
+  EXPECT_EQ(training.at("nonfinite_steps"), 0);
+  EXPECT_EQ(training.at("train_loss"), *last.train_loss);
+  EXPECT_EQ(training.at("val_loss"), *last.val_loss);
+  EXPECT_EQ(training.at("val_top1"), *last.val_top1);
+  // Rates at the end of warm-up, which is an epoch, and of the run.
+  EXPECT_FLOAT_EQ(summary.history.at(0).lr, 3e-3f);
+  EXPECT_EQ(last.step, 18);
+  EXPECT_LT(last.lr, summary.history.at(1).lr);
+}
+
+TEST(Trainer, AugmentationChangesThePictures) {
+  const TempDir folder;
+  TrainConfig config = small_config();
+  config.lr = 1e-30f;  // no weight moves
+  config.epochs = 1;
+  config.dropout = config.attention_dropout = config.drop_path = 0;
+  config.augment = {};
+  const double plain = *train(config, small_data(), folder / "plain").history.at(0).train_loss;
+  config.augment.flip = 1;
+  EXPECT_NE(*train(config, small_data(), folder / "flipped").history.at(0).train_loss, plain);
+}
+
+// One step; the first decay is (1 + 0) / (10 + 0).
+TEST(Trainer, TheAverageFollowsTheWeights) {
+  const TempDir folder;
+  TrainConfig config = small_config();
+  config.batch = 42;
+  config.epochs = 1;
+  config.warmup_epochs = 0;
+  config.ema_decay = 0.9f;
+  train(config, small_data(), folder / "run");
+  const TrainState state = last_state(folder / "run");
+  const Model first = make_initial_model(resolve(config, small_data()), small_data());
+  double moved = 0;
+  for (int64_t i = 0; i < first.weights.size(); ++i) {
+    ASSERT_NEAR(state.model.weights[i], 0.1f * first.weights[i] + 0.9f * state.raw[i], 1e-6f) << i;
+    moved = std::max(moved, static_cast<double>(std::abs(state.raw[i] - first.weights[i])));
+  }
+  EXPECT_GT(moved, 1e-3);
 }
 
 TEST(Trainer, LossesHaveTheSameBitsForAnyNumberOfThreads) {
@@ -216,6 +305,7 @@ TEST(Trainer, SkipsAndCountsStepsThatAreNotFinite) {
   EXPECT_EQ(summary.nonfinite_steps, 18);
   EXPECT_EQ(summary.history.at(0).nonfinite_steps, 6);
   EXPECT_FALSE(summary.history.at(0).train_loss.has_value());
+  EXPECT_EQ(load_model(folder / "run" / "last.h5").training.at("nonfinite_steps"), 18);
   const TrainConfig resolved = resolve(config, small_data());
   EXPECT_TRUE(
       test::same_bits(last_state(folder / "run").model.weights, make_initial_model(resolved, small_data()).weights));
