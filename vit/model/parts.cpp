@@ -131,7 +131,8 @@ std::unique_ptr<QueryKeyMap> make_rope(const ModelConfig& c, Registry& registry,
 }
 
 void check_rope(const ModelConfig& c, Faults& faults) {
-  faults.check(c.heads < 1 || c.head_size() % 4 == 0, "rope: needs heads of a multiple of 4, has ", c.head_size());
+  if (c.heads < 1) return;  // which is a fault of its own
+  faults.check(c.head_size() % 4 == 0, "rope: needs heads of a multiple of 4, has ", c.head_size());
 }
 
 std::unique_ptr<Norm> make_rms_norm(const ModelConfig& c, Registry& registry, const std::string& name, int64_t width) {
