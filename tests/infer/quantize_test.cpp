@@ -193,6 +193,14 @@ TEST(Calibration, ScaleOfLeastSquaredError) {
   EXPECT_FLOAT_EQ(input_scale(histogram, ClipRule::max), 1);
 }
 
+// A thousand million values in the lowest hundredth and one at the top: the less the better, down to a tenth.
+TEST(Calibration, ScalesAreNeverBelowATenth) {
+  Histogram histogram{127, std::vector<int64_t>(kHistogramBins)};
+  std::fill_n(histogram.counts.begin(), kHistogramBins / 100, 1000000000 / (kHistogramBins / 100));
+  histogram.counts.back() = 1;
+  EXPECT_FLOAT_EQ(input_scale(histogram, ClipRule::mse), 0.1f);
+}
+
 TEST(Calibration, NothingSeenHasScaleOne) {
   EXPECT_EQ(input_scale({0, std::vector<int64_t>(kHistogramBins)}, ClipRule::mse), 1);
 }
@@ -231,6 +239,21 @@ TEST(Smoothing, KeepsLogitsAndEvensOutTheInputs) {
     else
       EXPECT_LT(unevenness(channels), 0.9 * unevenness(old_ranges.at(name))) << name;
   }
+}
+
+// Norms without a bias, and a feed-forward with a gate.
+TEST(Smoothing, KeepsLogitsOfOtherParts) {
+  Model model = test::small_model(kNames, "token", [](ModelConfig& c) {
+    c.norm = "rmsnorm";
+    c.mlp = "swiglu";
+    c.qkv_bias = false;
+  });
+  const std::vector<float> before = logits_of(model);
+  ChannelRanges ranges = ranges_of(model);
+  smooth(model, ranges, 0.5f);
+  test::expect_close(logits_of(model), before, test::kFp32Network);
+  for (const auto& [name, channels] : ranges_of(model))
+    test::expect_close(ranges.at(name), channels, test::kFp32Network);
 }
 
 TEST(Smoothing, UnusedChannelsStay) {
@@ -272,14 +295,16 @@ class Blocks : public Split, public Dataset {
   }
 
   const std::vector<std::string>& class_names() const override { return kNames; }
-  std::vector<std::string> split_names() const override { return {"val"}; }
+  std::vector<std::string> split_names() const override { return splits; }
   std::shared_ptr<const Split> split(const std::string& name) const override {
-    return name == "val" ? std::shared_ptr<const Split>(std::shared_ptr<void>(), this) : nullptr;
+    const bool known = std::find(splits.begin(), splits.end(), name) != splits.end();
+    return known ? std::shared_ptr<const Split>(std::shared_ptr<void>(), this) : nullptr;
   }
   nlohmann::json preprocess() const override { return {}; }
   std::string checksum(const std::string&) const override { return "sum"; }
   int64_t image_size() const override { return 16; }
 
+  std::vector<std::string> splits{"val"};  // each has all pictures
   mutable std::vector<std::atomic<int>> reads;
   std::vector<int32_t> labels;
 };
@@ -305,6 +330,23 @@ TEST(QuantizeModel, OnePictureIsNeverForCalibrationAndEvaluation) {
   const QuantizeResult halves = quantize(model, data, {.images = 1000, .max_loss = 1});
   EXPECT_EQ(halves.calibration_images, 10);
   EXPECT_EQ(halves.eval_images, 10);
+}
+
+TEST(QuantizeModel, CalibratesWithAnotherSplitThanItEvaluates) {
+  if (!has_int8()) GTEST_SKIP() << "no int8 arithmetic here";
+  const Model model = test::small_model(kNames);
+  Blocks data(12);
+  label_by(model, data);
+  data.splits = {"train", "val", "test"};
+  const auto result = [&](const char* split) {
+    return quantize(model, data, {.images = 12, .split = split, .max_loss = 1});
+  };
+  EXPECT_EQ(result("").eval_split, "test");
+  EXPECT_EQ(result("").calibration_split, "train");
+  EXPECT_EQ(result("").calibration_images, 12);
+  EXPECT_EQ(result("").eval_images, 12);
+  EXPECT_EQ(result("train").calibration_split, "val");
+  EXPECT_EQ(result("val").calibration_split, "train");
 }
 
 TEST(QuantizeModel, TheResultIsWhatWasMeasured) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <opencv2/imgcodecs.hpp>
 #include <stdexcept>
 #include <string>
@@ -14,7 +15,9 @@
 namespace vit::test {
 
 /// 16 x 16 pictures, four patches, two layers; its weights are large enough for answers that differ.
-inline Model small_model(const std::vector<std::string>& class_names, const std::string& pooling = "token") {
+inline Model small_model(
+    const std::vector<std::string>& class_names, const std::string& pooling = "token",
+    const std::function<void(ModelConfig&)>& change = [](ModelConfig&) {}) {
   ModelConfig config;
   config.name = "small";
   config.image_size = 16;
@@ -25,6 +28,7 @@ inline Model small_model(const std::vector<std::string>& class_names, const std:
   config.mlp_width = 64;
   config.classes = static_cast<int64_t>(class_names.size());
   config.pooling = pooling;
+  change(config);
   Model model = make_model(config, 5);
   RandomStream random(5, RandomPurpose::test);
   for (const Parameter& p : model.layout.all()) {
