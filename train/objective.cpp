@@ -1,6 +1,7 @@
 #include "train/objective.h"
 
 #include "vit/core/error.h"
+#include "vit/core/word_rows.h"
 
 namespace vit {
 
@@ -25,19 +26,10 @@ Targets Targets::from(int64_t begin) const {
   return rest;
 }
 
-std::vector<std::string> objective_words() {
-  std::vector<std::string> words;
-  for (const ObjectiveEntry& entry : kObjectives) words.emplace_back(entry.word);
-  return words;
-}
+std::vector<std::string> objective_words() { return row_words(kObjectives); }
 
 std::shared_ptr<const Objective> make_objective(const TrainConfig& config) {
-  std::string words;
-  for (const ObjectiveEntry& entry : kObjectives) {
-    if (entry.word == config.objective) return entry.make(config);
-    words += concat(words.empty() ? "" : ", ", entry.word);
-  }
-  fail(ErrorKind::usage, "[train_config] objective: needs one of ", words, ", has '", config.objective, "'");
+  return row_of(kObjectives, config.objective, "[train_config] objective:").make(config);
 }
 
 void check_targets(const Targets& targets, int64_t rows, int64_t classes) {

@@ -3,6 +3,7 @@
 
 #include "train/config.h"
 #include "vit/core/error.h"
+#include "vit/core/word_rows.h"
 
 namespace vit {
 namespace {
@@ -68,7 +69,7 @@ TrainConfig digits() {
 }
 
 struct Recipe {
-  std::string_view name;
+  std::string_view word;
   TrainConfig (*make)();
 };
 constexpr std::array kRecipes{Recipe{"default", photographs}, Recipe{"cifar10", cifar10}, Recipe{"digits", digits}};
@@ -76,21 +77,15 @@ constexpr std::array kRecipes{Recipe{"default", photographs}, Recipe{"cifar10", 
 }  // namespace
 
 TrainConfig train_recipe(std::string_view name) {
-  for (const Recipe& recipe : kRecipes) {
-    if (recipe.name != name) continue;
-    TrainConfig config = recipe.make();
-    config.recipe = name;
-    return config;
-  }
-  std::string names;
-  for (const Recipe& recipe : kRecipes) names += concat(names.empty() ? "" : ", ", recipe.name);
-  fail(ErrorKind::usage, "[train_recipe] no recipe is called ", name, ", needs one of ", names);
+  const Recipe* recipe = find_row(kRecipes, name);
+  if (recipe == nullptr)
+    fail(ErrorKind::usage, "[train_recipe] no recipe is called ", name, ", needs one of ",
+         word_list(row_words(kRecipes)));
+  TrainConfig config = recipe->make();
+  config.recipe = name;
+  return config;
 }
 
-std::vector<std::string> train_recipe_names() {
-  std::vector<std::string> names;
-  for (const Recipe& recipe : kRecipes) names.emplace_back(recipe.name);
-  return names;
-}
+std::vector<std::string> train_recipe_names() { return row_words(kRecipes); }
 
 }  // namespace vit

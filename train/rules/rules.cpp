@@ -1,6 +1,6 @@
 // The table of update rules.
 #include "train/rules/update_rule.h"
-#include "vit/core/error.h"
+#include "vit/core/word_rows.h"
 
 namespace vit {
 
@@ -18,19 +18,10 @@ constexpr UpdateRuleEntry kRules[] = {
 
 std::span<const UpdateRuleEntry> update_rules() { return kRules; }
 
-std::vector<std::string> update_rule_words() {
-  std::vector<std::string> words;
-  for (const UpdateRuleEntry& rule : kRules) words.emplace_back(rule.word);
-  return words;
-}
+std::vector<std::string> update_rule_words() { return row_words(kRules); }
 
 const UpdateRuleEntry& update_rule_entry(const TrainConfig& config) {
-  std::string words;
-  for (const UpdateRuleEntry& rule : kRules) {
-    if (rule.word == config.optimizer) return rule;
-    words += concat(words.empty() ? "" : ", ", rule.word);
-  }
-  fail(ErrorKind::usage, "[train_config] optimizer: needs one of ", words, ", has '", config.optimizer, "'");
+  return row_of(kRules, config.optimizer, "[train_config] optimizer:");
 }
 
 std::unique_ptr<UpdateRule> make_update_rule(const TrainConfig& config) {

@@ -24,6 +24,7 @@
 #include "vit/core/faults.h"
 #include "vit/core/json_fields.h"
 #include "vit/core/option_table.h"
+#include "vit/core/word_rows.h"
 #include "vit/core/words.h"
 
 namespace vit {
@@ -65,12 +66,6 @@ struct OptionField {
   /// The words that may stand on the command line; none = numbers or any text.
   std::vector<std::string> choices() const;
 };
-
-inline std::string word_list(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
-  return text;
-}
 
 /// How values of a type are read, written and checked: one specialisation a kind of value. This one is for enums.
 template <class T>

@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kTag = "model config";
 
 struct Preset {
-  std::string_view name;
+  std::string_view word;
   int64_t image_size, patch_size, width, depth, heads, classes;
   void (*family)(ModelConfig& config) = nullptr;  // what it has unlike the first ViT
 };
@@ -328,31 +328,23 @@ Faults faults_of(const ModelConfig& c) {
 
 void validate(const ModelConfig& c) { faults_of(c).raise(ErrorKind::usage, kTag, c.name); }
 
-std::vector<std::string> model_preset_names() {
-  std::vector<std::string> names;
-  for (const Preset& p : kPresets) names.emplace_back(p.name);
-  return names;
-}
+std::vector<std::string> model_preset_names() { return row_words(kPresets); }
 
 ModelConfig model_preset(std::string_view name) {
-  std::string names;
-  for (const Preset& p : kPresets) {
-    if (p.name == name) {
-      ModelConfig c;
-      c.name = p.name;
-      c.image_size = p.image_size;
-      c.patch_size = p.patch_size;
-      c.width = p.width;
-      c.depth = p.depth;
-      c.heads = p.heads;
-      c.mlp_width = 4 * p.width;
-      c.classes = p.classes;
-      if (p.family != nullptr) p.family(c);
-      return c;
-    }
-    names += concat(names.empty() ? "" : ", ", p.name);
-  }
-  fail(ErrorKind::usage, "[model] no preset is named '", name, "'; there are ", names);
+  const Preset* p = find_row(kPresets, name);
+  if (p == nullptr)
+    fail(ErrorKind::usage, "[model] no preset is named '", name, "'; there are ", word_list(row_words(kPresets)));
+  ModelConfig c;
+  c.name = name;
+  c.image_size = p->image_size;
+  c.patch_size = p->patch_size;
+  c.width = p->width;
+  c.depth = p->depth;
+  c.heads = p->heads;
+  c.mlp_width = 4 * p->width;
+  c.classes = p->classes;
+  if (p->family != nullptr) p->family(c);
+  return c;
 }
 
 OptionTable<ModelConfig> model_options() { return kFields; }

@@ -180,92 +180,80 @@ std::unique_ptr<AttentionBias> make_relative_bias(const ModelConfig& c, Registry
 // ---- the tables ----
 
 PartTable<TokenizerPart>& tokenizers() {
-  static PartTable<TokenizerPart> table("tokenizer",
-                                        {{{"patch", "one Linear on the pixels of each patch", check_patches},
-                                          [](const ModelConfig& c) { return c.patch_size; },
-                                          patch_grid,
-                                          make_patch_tokenizer},
-                                         {{"conv", "convolutions with pooling", check_convolutions},
-                                          [](const ModelConfig&) { return int64_t{1}; },
-                                          [](const ModelConfig& c) { return ConvTokenizer::grid(conv_options(c)); },
-                                          make_conv_tokenizer}});
+  static PartTable<TokenizerPart> table(
+      "tokenizer",
+      {{{"patch", check_patches}, [](const ModelConfig& c) { return c.patch_size; }, patch_grid, make_patch_tokenizer},
+       {{"conv", check_convolutions},
+        [](const ModelConfig&) { return int64_t{1}; },
+        [](const ModelConfig& c) { return ConvTokenizer::grid(conv_options(c)); },
+        make_conv_tokenizer}});
   return table;
 }
 
 PartTable<PrefixPart>& prefix_tokens() {
   static PartTable<PrefixPart> table(
-      "prefix token",
-      {{{"cls_token", "the class token"}, 1e-6f, [](const ModelConfig& c) { return int64_t{c.class_token}; }},
-       {{"reg_token", "registers: Darcet et al., arXiv:2309.16588"}, 1e-6f, [](const ModelConfig& c) {
-          return c.registers;
-        }}});
+      "prefix token", {{{"cls_token"}, 1e-6f, [](const ModelConfig& c) { return int64_t{c.class_token}; }},
+                       {{"reg_token"}, 1e-6f, [](const ModelConfig& c) { return c.registers; }}});
   return table;
 }
 
 PartTable<PositionPart>& position_embeddings() {
   static PartTable<PositionPart> table(
       "position",
-      {{{"learned", "a learned row a token"}, {}},
-       {{"sincos_1d", "sines and cosines of the token's number",
+      {{{"learned"}, {}},
+       {{"sincos_1d",
          [](const ModelConfig& c, Faults& faults) { faults.check(c.width % 2 == 0, "sincos_1d needs an even width"); }},
         [](const Tokens&, TensorView<float> rows) { sincos_1d(rows); }},
-       {{"sincos_2d", "sines and cosines of the token's place in the picture",
-         [](const ModelConfig& c, Faults& faults) {
-           faults.check(c.width % 4 == 0, "sincos_2d needs a width divisible by 4");
-         }},
+       {{"sincos_2d", [](const ModelConfig& c,
+                         Faults& faults) { faults.check(c.width % 4 == 0, "sincos_2d needs a width divisible by 4"); }},
         [](const Tokens& tokens, TensorView<float> rows) {
           sincos_2d(tokens.rows, tokens.cols, rows.slice(tokens.prefix, tokens.patches()));
         }},
-       {{"none", "no position embedding"}, [](const Tokens&, TensorView<float>) {}}});
+       {{"none"}, [](const Tokens&, TensorView<float>) {}}});
   return table;
 }
 
 PartTable<NormPart>& norms() {
-  static PartTable<NormPart> table("norm", {{{"layernorm", "layer normalisation"}, make_layer_norm},
-                                            {{"rmsnorm", "root mean square normalisation"}, make_rms_norm}});
+  static PartTable<NormPart> table("norm", {{{"layernorm"}, make_layer_norm}, {{"rmsnorm"}, make_rms_norm}});
   return table;
 }
 
 PartTable<MixerPart>& mixers() {
-  static PartTable<MixerPart> table("mixer",
-                                    {{{"attention", "multi-head self-attention of all tokens"}, true, make_attention}});
+  static PartTable<MixerPart> table("mixer", {{{"attention"}, true, make_attention}});
   return table;
 }
 
 PartTable<QueryKeyMapPart>& query_key_maps() {
   static PartTable<QueryKeyMapPart> table(
-      "query-key map",
-      {{{"qk_norm", "a norm of each head"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm},
-       {{"rope", "rotary positions", check_rope}, [](const ModelConfig& c) { return c.rope != "none"; }, make_rope}});
+      "query-key map", {{{"qk_norm"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm},
+                        {{"rope", check_rope}, [](const ModelConfig& c) { return c.rope != "none"; }, make_rope}});
   return table;
 }
 
 PartTable<AttentionBiasPart>& attention_biases() {
-  static PartTable<AttentionBiasPart> table("attention bias", {{{"relative_bias", "by the step between two places"},
-                                                                [](const ModelConfig& c) { return c.relative_bias; },
-                                                                make_relative_bias}});
+  static PartTable<AttentionBiasPart> table(
+      "attention bias",
+      {{{"relative_bias"}, [](const ModelConfig& c) { return c.relative_bias; }, make_relative_bias}});
   return table;
 }
 
 PartTable<FeedForwardPart>& feed_forwards() {
-  static PartTable<FeedForwardPart> table(
-      "mlp", {{{"mlp", "two Linears with GELU between"}, make_mlp}, {{"swiglu", "gated by SiLU"}, make_swiglu}});
+  static PartTable<FeedForwardPart> table("mlp", {{{"mlp"}, make_mlp}, {{"swiglu"}, make_swiglu}});
   return table;
 }
 
 PartTable<StageListPart>& stage_lists() {
-  static PartTable<StageListPart> table("stages", {{{"blocks", "equal pre-norm Transformer blocks"}, make_blocks}});
+  static PartTable<StageListPart> table("stages", {{{"blocks"}, make_blocks}});
   return table;
 }
 
 PartTable<ReadoutPart>& readouts() {
-  static PartTable<ReadoutPart> table(
-      "pooling", {{{"token", "the class token", needs_class_token},
-                   true,
-                   make_pooled_readout<Pooling::class_token>,
-                   [](const Tokens&, double* shares) { shares[0] = 1; }},
-                  {{"avg", "the mean of the grid's tokens"}, false, make_pooled_readout<Pooling::mean>, share_grid},
-                  {{"seq", "a sum of all tokens with learned shares"}, false, make_sequence_readout, share_grid}});
+  static PartTable<ReadoutPart> table("pooling", {{{"token", needs_class_token},
+                                                   true,
+                                                   make_pooled_readout<Pooling::class_token>,
+                                                   [](const Tokens&, double* shares) { shares[0] = 1; }},
+                                                  {{"avg"}, false, make_pooled_readout<Pooling::mean>, share_grid},
+                                                  {{"seq"}, false, make_sequence_readout, share_grid}});
   return table;
 }
 
@@ -277,7 +265,7 @@ template <class Row>
 void check_row(const ModelConfig& config, const char* field, const PartTable<Row>& table, const std::string& word,
                Faults& faults) {
   const Row* row = table.find(word);
-  faults.check(row != nullptr, field, ": needs one of ", table.word_list(), ", has '", word, "'");
+  faults.check(row != nullptr, field, ": needs one of ", word_list(row_words(table.rows())), ", has '", word, "'");
   if (row != nullptr && row->check) row->check(config, faults);
 }
 

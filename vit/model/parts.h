@@ -13,6 +13,7 @@
 
 #include "vit/core/error.h"
 #include "vit/core/faults.h"
+#include "vit/core/word_rows.h"
 #include "vit/layers/attention_bias.h"
 #include "vit/layers/block.h"
 #include "vit/layers/embedding.h"
@@ -28,7 +29,6 @@ namespace vit {
 /// What all rows have.
 struct PartRow {
   std::string word;
-  std::string help;
   std::function<void(const ModelConfig& config, Faults& faults)> check = {};  // null = serves any config
 };
 
@@ -44,22 +44,10 @@ class PartTable {
     rows_.push_back(std::move(row));
   }
   /// Null when there is none.
-  const Row* find(std::string_view word) const {
-    for (const Row& row : rows_)
-      if (row.word == word) return &row;
-    return nullptr;
-  }
+  const Row* find(std::string_view word) const { return find_row(rows_, word); }
   /// Throws Error (usage) that lists the words.
-  const Row& at(std::string_view word) const {
-    if (const Row* row = find(word)) return *row;
-    fail(ErrorKind::usage, "[model] ", kind_, " needs one of ", word_list(), ", has '", word, "'");
-  }
+  const Row& at(std::string_view word) const { return row_of(rows_, word, "[model] " + kind_); }
   const std::deque<Row>& rows() const { return rows_; }
-  std::string word_list() const {
-    std::string text;
-    for (const Row& row : rows_) text += concat(text.empty() ? "" : ", ", row.word);
-    return text;
-  }
 
  private:
   std::string kind_;
@@ -145,9 +133,7 @@ PartTable<ReadoutPart>& readouts();
 /// The words of a table, for the options that choose a part.
 template <auto kTable>
 std::vector<std::string> part_words() {
-  std::vector<std::string> words;
-  for (const auto& row : kTable().rows()) words.push_back(row.word);
-  return words;
+  return row_words(kTable().rows());
 }
 
 /// Adds the faults of the words and of the parts that the config chooses.
