@@ -5,6 +5,7 @@
 
 #include "preprocess/augment/operation.h"
 #include "preprocess/image.h"
+#include "vit/core/name_hash.h"
 
 namespace vit {
 namespace augment_ops {
@@ -31,20 +32,13 @@ constexpr Operation kOperations[] = {
      [](const AugmentConfig& c) { return c.random_resized_crop > 0; }, random_resized_crop},
 };
 
-/// 64-bit FNV-1a: the same on every machine and for ever.
-uint64_t hash_of(std::string_view name) {
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
-  return hash;
-}
-
 }  // namespace
 
 AugmentRandom::AugmentRandom(uint64_t seed, uint64_t epoch, uint64_t sample)
     : shared(seed, RandomPurpose::augment, epoch, sample), seed_(seed), epoch_(epoch), sample_(sample) {}
 
 RandomStream AugmentRandom::of(std::string_view operation) const {
-  return {seed_ ^ hash_of(operation), RandomPurpose::augment, epoch_, sample_};
+  return {seed_ ^ name_hash<uint64_t>(operation), RandomPurpose::augment, epoch_, sample_};
 }
 
 bool acts(AugmentStage stage, const AugmentConfig& config) {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "vit/core/name_hash.h"
+
 namespace vit {
 namespace {
 
@@ -57,6 +59,16 @@ TEST(RandomStream, Moments) {
   EXPECT_NEAR(squares / kDraws, 1, 0.03);
   // Variance of a normal cut at two deviations: 0.7737.
   EXPECT_NEAR(cut / kDraws / 0.0004, 0.7737, 0.02);
+}
+
+// From the test vectors of the authors (isthe.com/chongo/tech/comp/fnv).
+TEST(NameHash, IsFnv1a) {
+  EXPECT_EQ(name_hash<uint32_t>(""), 0x811C9DC5u);
+  EXPECT_EQ(name_hash<uint32_t>("a"), 0xE40C292Cu);
+  EXPECT_EQ(name_hash<uint32_t>("foobar"), 0xBF9CF968u);
+  EXPECT_EQ(name_hash<uint64_t>(""), 0xCBF29CE484222325u);
+  EXPECT_EQ(name_hash<uint64_t>("a"), 0xAF63DC4C8601EC8Cu);
+  EXPECT_EQ(name_hash<uint64_t>("foobar"), 0x85944171F73967E8u);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "train/mixes/batch_mix.h"
 
+#include "vit/core/name_hash.h"
+
 namespace vit {
 
 bool mixup_is_active(const TrainConfig& config);
@@ -11,13 +13,6 @@ constexpr BatchMixEntry kMixes[] = {
     // name, whether the config asks for it, what it does
     {"mixup", mixup_is_active, mixup},
 };
-
-/// FNV-1a, 32 bits.
-uint64_t key_of(std::string_view name) {
-  uint32_t hash = 2166136261u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  return hash;
-}
 
 }  // namespace
 
@@ -35,7 +30,7 @@ Targets BatchMix::apply(Batch& batch, int64_t row, int64_t epoch, int64_t number
   MixBatch mixed{{batch.patches.data(), {batch.size, row}}, batch.labels.data(), second_, share_};
   for (const BatchMixEntry* mix : active_) {
     RandomStream random(config_.seed, RandomPurpose::mix, static_cast<uint64_t>(epoch),
-                        (key_of(mix->name) << 32) | static_cast<uint64_t>(number));
+                        (uint64_t{name_hash<uint32_t>(mix->name)} << 32) | static_cast<uint64_t>(number));
     mix->apply(config_, random, mixed);
   }
   targets.second = second_.data();
