@@ -3,13 +3,12 @@
 
 #include <string>
 
-#include "vit/kernels/gemm.h"
-#include "vit/layers/feed_forward.h"
-#include "vit/layers/linear.h"
+#include "vit/kernels/gelu.h"
+#include "vit/layers/two_linears.h"
 
 namespace vit {
 
-class Mlp final : public FeedForward {
+class Mlp final : public TwoLinears {
  public:
   struct Options {
     int64_t width = 0;
@@ -18,38 +17,21 @@ class Mlp final : public FeedForward {
     int dropout_site = 0;  // first of two
   };
   /// Registers `<name>.fc1` and `<name>.fc2`.
-  Mlp(Registry& registry, const std::string& name, const Options& options);
-
-  void pack(const Packing& packing, const float* output_scale) override;
-  DType input_type() const override { return fc1_.type(); }
-  float input_scale() const override { return fc1_.input_scale(); }
-  int input_weight() const override { return fc1_.weight(); }
-
-  State plan(Arena& arena, int64_t rows) const override;
-  State plan_scratch(Arena& arena, int64_t rows, bool training) const override;
-
-  void forward_add(ConstMatrix x, const State& scratch, TensorView<float> y) const override;
-  void forward_train(ConstMatrix x, const Shard& shard, const State& saved, TensorView<float> y) const override;
-  void backward(TensorView<float> dy, ConstMatrix x, const State& saved, const Shard& shard, const Gradients& gradients,
-                const State& scratch, TensorView<float> dx) const override;
-
-  double flops(int64_t rows) const override { return fc1_.flops(rows) + fc2_.flops(rows); }
+  Mlp(Registry& registry, const std::string& name, const Options& o)
+      : TwoLinears(registry, name, {.width = o.width, .hidden = o.hidden, .dropout_site = o.dropout_site}),
+        activation_(o.activation) {}
 
  private:
-  struct Saved {
-    Matrix hidden;     // [M, F], before GELU
-    Matrix activated;  // [M, F], after GELU and dropout
-  };
-  struct Scratch {
-    Matrix hidden;     // [M, F]
-    Matrix activated;  // [M, F] in int8; null without
-    Matrix dy;         // [M, D] of backward; null in inference
-  };
+  void activate(ConstMatrix hidden, Matrix y, float scale) const override {
+    const ProfileScope profile("gelu");
+    gelu_forward(hidden, activation_, y, scale);
+  }
+  void activate_backward(ConstMatrix dy, ConstMatrix hidden, Matrix dhidden) const override {
+    const ProfileScope profile("gelu backward");
+    gelu_backward(dy, hidden, activation_, dhidden);
+  }
 
-  Options options_;
-  bool quantized_ = false;
-  Linear fc1_;
-  Linear fc2_;
+  Activation activation_;
 };
 
 }  // namespace vit

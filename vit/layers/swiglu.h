@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "vit/layers/feed_forward.h"
-#include "vit/layers/linear.h"
+#include "vit/kernels/gated.h"
+#include "vit/layers/two_linears.h"
 
 namespace vit {
 
-class SwiGlu final : public FeedForward {
+class SwiGlu final : public TwoLinears {
  public:
   struct Options {
     int64_t width = 0;
@@ -16,37 +16,21 @@ class SwiGlu final : public FeedForward {
     int dropout_site = 0;  // first of two
   };
   /// Registers `<name>.fc1` [2F, D], gates first, and `<name>.fc2` [D, F].
-  SwiGlu(Registry& registry, const std::string& name, const Options& options);
-
-  void pack(const Packing& packing, const float* output_scale) override;
-  DType input_type() const override { return fc1_.type(); }
-  float input_scale() const override { return fc1_.input_scale(); }
-  int input_weight() const override { return fc1_.weight(); }
-
-  State plan(Arena& arena, int64_t rows) const override;
-  State plan_scratch(Arena& arena, int64_t rows, bool training) const override;
-
-  void forward_add(ConstMatrix x, const State& scratch, TensorView<float> y) const override;
-  void forward_train(ConstMatrix x, const Shard& shard, const State& saved, TensorView<float> y) const override;
-  void backward(TensorView<float> dy, ConstMatrix x, const State& saved, const Shard& shard, const Gradients& gradients,
-                const State& scratch, TensorView<float> dx) const override;
-
-  double flops(int64_t rows) const override { return fc1_.flops(rows) + fc2_.flops(rows); }
+  SwiGlu(Registry& registry, const std::string& name, const Options& o)
+      : TwoLinears(registry, name, {.width = o.width, .hidden = o.hidden, .parts = 2, .dropout_site = o.dropout_site}) {
+    // A gate multiplies what is linear in the value.
+    registry.channels({fc1().outputs_from(o.hidden), fc2().weight()});
+  }
 
  private:
-  struct Saved {
-    Matrix hidden;  // [M, 2F]
-    Matrix gated;   // [M, F], after dropout
-  };
-  struct Scratch {
-    Matrix hidden;  // [M, 2F]
-    Matrix gated;   // [M, F]
-    Matrix dy;      // [M, D] of backward; null in inference
-  };
-
-  Options options_;
-  Linear fc1_;
-  Linear fc2_;
+  void activate(ConstMatrix hidden, Matrix y, float scale) const override {
+    const ProfileScope profile("swiglu");
+    swiglu_forward(hidden, y, scale);
+  }
+  void activate_backward(ConstMatrix dy, ConstMatrix hidden, Matrix dhidden) const override {
+    const ProfileScope profile("swiglu backward");
+    swiglu_backward(dy, hidden, dhidden);
+  }
 };
 
 }  // namespace vit
