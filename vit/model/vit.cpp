@@ -66,6 +66,20 @@ TensorView<float> Vit::read_rows(TensorView<float> x, const Shard& last) const {
   return one_token_ ? x.every(last.own()) : x;
 }
 
+/// plan(stage, shard) of each stage with the shard that enters it, in places that all of them use in turn. Gives the
+/// shard that leaves the last.
+template <class Plan>
+Shard Vit::plan_in_turn(Arena& arena, const Shard& first, Plan plan) const {
+  Shard shard = first;
+  Overlay overlay(arena);
+  for (const auto& stage : stages_) {
+    overlay.next();
+    plan(*stage, shard);
+    shard = stage->leaving(shard);
+  }
+  return shard;
+}
+
 /// One place a stream, for the stages that a shard of `largest` goes through.
 std::vector<TensorView<float>> Vit::plan_streams(Arena& arena, const Shard& largest) const {
   Shard shard = largest;
@@ -82,20 +96,14 @@ std::vector<TensorView<float>> Vit::plan_streams(Arena& arena, const Shard& larg
 // ---- one worker ----
 
 InferenceWorkspace Vit::plan_inference(Arena& arena, int64_t images) const {
-  Shard shard = largest(images);
   InferenceWorkspace w;
   w.embedding = embedding_->plan_scratch(arena, images, false);
-  {
-    Overlay overlay(arena);
-    for (const auto& stage : stages_) {
-      overlay.next();
-      w.stages.push_back(stage->plan_scratch(arena, shard, false));
-      w.shared.push_back(stage->plan_shared(arena, shard));
-      shard = stage->leaving(shard);
-    }
-  }
+  const Shard last = plan_in_turn(arena, largest(images), [&](const Stage& stage, const Shard& shard) {
+    w.stages.push_back(stage.plan_scratch(arena, shard, false));
+    w.shared.push_back(stage.plan_shared(arena, shard));
+  });
   w.streams = plan_streams(arena, largest(images));
-  w.readout = readout_->plan(arena, shard, false);
+  w.readout = readout_->plan(arena, last, false);
   return w;
 }
 
@@ -195,36 +203,24 @@ void Vit::forward_part(int phase, int part, TensorView<const float> input, const
 
 TrainingWorkspace Vit::plan_training(Arena& arena, int64_t images) const {
   if (options_.all_tokens) fail(ErrorKind::internal, "[vit] training has no use for all tokens of the last block");
-  Shard shard = largest(images);
   TrainingWorkspace w;
   w.embedding = embedding_->plan_scratch(arena, images, true);
-  {
-    Overlay overlay(arena);
-    for (const auto& stage : stages_) {
-      overlay.next();
-      w.scratch.push_back(stage->plan_scratch(arena, shard, true));
-      shard = stage->leaving(shard);
-    }
-  }
+  plan_in_turn(arena, largest(images), [&](const Stage& stage, const Shard& shard) {
+    w.scratch.push_back(stage.plan_scratch(arena, shard, true));
+  });
   // The last stage keeps all: backward begins with it.
-  const auto recompute = [&](const auto& stage) {
-    return &stage == &stages_.back() ? Recompute::none : options_.recompute;
+  const auto recompute = [&](const Stage& stage) {
+    return &stage == stages_.back().get() ? Recompute::none : options_.recompute;
   };
   std::vector<State> recomputed;
-  {
-    Overlay overlay(arena);
-    shard = largest(images);
-    for (const auto& stage : stages_) {
-      overlay.next();
-      recomputed.push_back(stage->plan_recomputed(arena, shard, recompute(stage)));
-      shard = stage->leaving(shard);
-    }
-  }
-  shard = largest(images);
+  plan_in_turn(arena, largest(images), [&](const Stage& stage, const Shard& shard) {
+    recomputed.push_back(stage.plan_recomputed(arena, shard, recompute(stage)));
+  });
+  Shard shard = largest(images);
   int64_t width = config_.width;
   w.streams.push_back(arena.take<float>({shard.rows(), width}));
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    w.stages.push_back(stages_[i]->plan(arena, shard, recompute(stages_[i]), recomputed[i]));
+    w.stages.push_back(stages_[i]->plan(arena, shard, recompute(*stages_[i]), recomputed[i]));
     shard = stages_[i]->leaving(shard);
     width = stages_[i]->width_after(width);
     w.streams.push_back(arena.take<float>({shard.rows(), width}));

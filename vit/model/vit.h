@@ -102,6 +102,8 @@ class Vit {
 
  private:
   Shard largest(int64_t images) const;
+  template <class Plan>
+  Shard plan_in_turn(Arena& arena, const Shard& first, Plan plan) const;
   std::vector<TensorView<float>> plan_streams(Arena& arena, const Shard& largest) const;
   TensorView<float> read_rows(TensorView<float> x, const Shard& last) const;
   void backward_from(std::size_t stage, const Shard& shard, const TrainingWorkspace& w,
