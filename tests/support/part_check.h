@@ -13,56 +13,14 @@
 #include "infer/calibration.h"
 #include "infer/engine.h"
 #include "infer/smoothing.h"
+#include "tests/support/network_problem.h"
 #include "tests/support/tolerance.h"
-#include "train/train_step.h"
-#include "vit/core/parallel.h"
-#include "vit/core/rng.h"
 #include "vit/kernels/isa.h"
 
 namespace vit::test {
 namespace part {
 
 inline constexpr int64_t kImages = 7;  // no multiple of the shards
-
-/// A model with weights large enough to matter, and a batch of noise.
-struct Case {
-  explicit Case(const ModelConfig& config) : model(make_model(config, 3)) {
-    RandomStream random(5, RandomPurpose::test);
-    for (float& w : model.weights.span()) w += random.uniform(-0.2f, 0.2f);
-    input = AlignedBuffer<float>(kImages * config.patches() * config.patch_dim());
-    for (float& x : input.span()) x = random.uniform(-1, 1);
-    for (int64_t b = 0; b < kImages; ++b) {
-      labels.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(config.classes))));
-      const int64_t prefix = config.tokens().prefix, patches = config.tokens().patches();
-      valid.push_back(
-          static_cast<int32_t>(prefix + 1 + static_cast<int64_t>(random.below(static_cast<uint64_t>(patches)))));
-    }
-  }
-
-  TensorView<const float> rows() const {
-    return {input.data(), {kImages, model.config.patches(), model.config.patch_dim()}};
-  }
-  TrainStep::Batch batch(bool padded) const {
-    TrainStep::Batch b;
-    b.patches = rows();
-    b.targets.labels = labels.data();
-    b.valid_tokens = padded ? valid.data() : nullptr;
-    b.step = 17;
-    return b;
-  }
-  ParameterBlock gradients(const StepOptions& options, double* loss = nullptr) const {
-    TrainStep step(model.config, kImages, options);
-    ParameterBlock block(model.layout.block_size());
-    step.pack(model.weights);
-    const double sum = step.run(batch(true), 1, block).loss_sum;
-    if (loss != nullptr) *loss = sum;
-    return block;
-  }
-
-  Model model;
-  AlignedBuffer<float> input;
-  std::vector<int32_t> labels, valid;
-};
 
 inline StepOptions regularised(DType dtype) {
   StepOptions options;
@@ -75,61 +33,14 @@ inline StepOptions regularised(DType dtype) {
   return options;
 }
 
-inline bool same_bits(const ParameterBlock& a, const ParameterBlock& b) {
-  return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
+inline void expect_training(const NetworkProblem& c, DType dtype) {
+  const StepOptions options = regularised(dtype);
+  expect_slopes(c, options, {.step = 3e-4f, .absolute = 5e-3});
+  expect_same_bits_for_any_threads(c, options);
+  expect_same_bits_however_much_is_recomputed(c, options);
 }
 
-/// One direction a tensor, so that none hides behind another. Differences are in fp32 always: a loss in bf16 moves in
-/// steps larger than they are.
-inline void expect_slopes(const Case& c, DType dtype) {
-  const ParameterBlock gradients = c.gradients(regularised(dtype));
-  TrainStep fp32(c.model.config, kImages, regularised(DType::f32));
-  ParameterBlock scratch(gradients.size());
-  const auto loss_at = [&](const ParameterBlock& weights) {
-    fp32.pack(weights);
-    return fp32.run(c.batch(true), 0, scratch).loss_sum;
-  };
-  const bool rounded = dtype == DType::bf16;
-  const double of_slope = rounded ? 0.05 : 0.02, of_magnitude = rounded ? 0.02 : 0.01;
-  for (std::size_t i = 0; i < c.model.layout.all().size(); ++i) {
-    const Parameter& p = c.model.layout.all()[i];
-    RandomStream random(1, RandomPurpose::test, i);
-    ParameterBlock up(gradients.size()), down(gradients.size());
-    std::ranges::copy(c.model.weights.span(), up.data());
-    std::ranges::copy(c.model.weights.span(), down.data());
-    double slope = 0, magnitude = 0;
-    constexpr float kStep = 3e-4f;
-    for (int64_t k = 0; k < p.count; ++k) {
-      const float d = random.next_u32() % 2 == 0 ? 1.0f : -1.0f;
-      at(up, p)[k] += kStep * d;
-      at(down, p)[k] -= kStep * d;
-      slope += static_cast<double>(at(gradients, p)[k] * d);
-      magnitude += std::fabs(static_cast<double>(at(gradients, p)[k]));
-    }
-    const double difference = (loss_at(up) - loss_at(down)) / (2 * static_cast<double>(kStep));
-    EXPECT_NEAR(slope, difference, of_slope * std::fabs(slope) + of_magnitude * magnitude + 5e-3) << p.name;
-  }
-}
-
-inline void expect_same_bits(const Case& c, DType dtype) {
-  set_thread_count(1);
-  double loss = 0;
-  const ParameterBlock want = c.gradients(regularised(dtype), &loss);
-  for (const int threads : {2, 5}) {
-    set_thread_count(threads);
-    double other = 0;
-    EXPECT_TRUE(same_bits(c.gradients(regularised(dtype), &other), want)) << threads << " threads";
-    EXPECT_EQ(other, loss);
-  }
-  set_thread_count(0);
-  for (const Recompute recompute : {Recompute::attention, Recompute::block}) {
-    StepOptions options = regularised(dtype);
-    options.recompute = recompute;
-    EXPECT_TRUE(same_bits(c.gradients(options), want)) << "recompute " << static_cast<int>(recompute);
-  }
-}
-
-inline std::vector<float> logits(const Case& c, const EngineOptions& options, int threads = 1) {
+inline std::vector<float> logits(const NetworkProblem& c, const EngineOptions& options, int threads = 1) {
   set_thread_count(threads);
   Engine engine(c.model, options);
   std::vector<float> out(static_cast<std::size_t>(kImages * c.model.config.classes));
@@ -141,7 +52,7 @@ inline std::vector<float> logits(const Case& c, const EngineOptions& options, in
 }
 
 /// Mean cross-entropy of logits, as the training step sums it.
-inline double loss_of(const Case& c, const std::vector<float>& logits) {
+inline double loss_of(const NetworkProblem& c, const std::vector<float>& logits) {
   const auto classes = static_cast<std::size_t>(c.model.config.classes);
   double sum = 0;
   for (std::size_t b = 0; b < c.labels.size(); ++b) {
@@ -152,7 +63,7 @@ inline double loss_of(const Case& c, const std::vector<float>& logits) {
   return sum;
 }
 
-inline void expect_same_answers(const Case& c) {
+inline void expect_same_answers(const NetworkProblem& c) {
   const std::vector<float> want = logits(c, {.mode = EngineMode::throughput});
   const Tolerance tolerance = product_rows_stand_alone() ? kExact : kFp32Network;
   expect_close(logits(c, {.mode = EngineMode::latency}, 3), want, tolerance);
@@ -175,7 +86,7 @@ inline void expect_near(const std::vector<float>& got, const std::vector<float>&
   EXPECT_LT(std::sqrt(error / spread), share);
 }
 
-inline void expect_int8_near(Case& c) {
+inline void expect_int8_near(NetworkProblem& c) {
   if (runnable_dtype(DType::i8) != DType::i8) return;
   const std::vector<float> want = logits(c, {});
   RangeCollector collector(c.model.layout);
@@ -188,7 +99,7 @@ inline void expect_int8_near(Case& c) {
   expect_near(logits(c, {.dtype = DType::i8}), want, 0.1);
 }
 
-inline void expect_file(const Case& c) {
+inline void expect_file(const NetworkProblem& c) {
   const std::filesystem::path path =
       std::filesystem::path(testing::TempDir()) /
       (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + "_part.h5");
@@ -223,12 +134,10 @@ inline ModelConfig small_network() {
 /// model file that comes back whole.
 inline void expect_sound(const ModelConfig& config) {
   using namespace part;
-  Case c(config);
-  expect_slopes(c, DType::f32);
-  expect_same_bits(c, DType::f32);
+  NetworkProblem c(config, kImages);
+  expect_training(c, DType::f32);
   if (product_isa() >= Isa::avx512_bf16) {
-    expect_slopes(c, DType::bf16);
-    expect_same_bits(c, DType::bf16);
+    expect_training(c, DType::bf16);
     expect_near(logits(c, {.dtype = DType::bf16}), logits(c, {}), 0.05);
   }
   expect_same_answers(c);
