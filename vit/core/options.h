@@ -56,6 +56,10 @@ struct OptionField {
   const char* cause = nullptr;      // of a number out of range, where there is a likely one
   Stored stored = Stored::always;
 
+  /// Whether it has an effect beside the other fields; null = always. `idle` says why not: "augment.elastic is 0".
+  bool (*acts)(const Options&) = nullptr;
+  const char* idle = "";
+
   const char* option = nullptr;  // on the command line; null = in files only
   // "" = its words, for a bool a flag that sets it. "on|off", or other words with bars: those that the option takes.
   const char* unit = "";
@@ -67,20 +71,25 @@ struct OptionField {
   std::vector<std::string> choices() const;
 };
 
+/// Values that a row cannot put out of range.
+template <class T>
+struct AnyValue {
+  template <class Field>
+  static void check(const T&, const Field&, Faults&) {}
+};
+
 /// How values of a type are read, written and checked: one specialisation a kind of value. This one is for enums.
 template <class T>
-struct OptionValue {
+struct OptionValue : AnyValue<T> {
   static nlohmann::json write(T value) { return std::string(word_of(value)); }
   template <class Field>
   static void read(const JsonFields& fields, const Field& field, T& out) {
     out = fields.word<T>(field.name);
   }
-  template <class Field>
-  static void check(T, const Field&, Faults&) {}
 };
 
 template <>
-struct OptionValue<std::string> {
+struct OptionValue<std::string> : AnyValue<std::string> {
   static nlohmann::json write(const std::string& value) { return value; }
   template <class Field>
   static void read(const JsonFields& fields, const Field& field, std::string& out) {
@@ -92,19 +101,15 @@ struct OptionValue<std::string> {
     }
     out = text;
   }
-  template <class Field>
-  static void check(const std::string&, const Field&, Faults&) {}
 };
 
 template <>
-struct OptionValue<bool> {
+struct OptionValue<bool> : AnyValue<bool> {
   static nlohmann::json write(bool value) { return value; }
   template <class Field>
   static void read(const JsonFields& fields, const Field& field, bool& out) {
     out = fields.flag(field.name);
   }
-  template <class Field>
-  static void check(bool, const Field&, Faults&) {}
 };
 
 /// Numbers: `name` is that of the field, with an index where it has several.
@@ -116,21 +121,25 @@ void check_number(std::string_view name, Number value, const Field& field, Fault
                field.cause == nullptr ? "" : field.cause);
 }
 
-template <>
-struct OptionValue<int64_t> {
-  static nlohmann::json write(int64_t value) { return value; }
+template <class Number>
+struct NumberInRange {
   template <class Field>
-  static void read(const JsonFields& fields, const Field& field, int64_t& out) {
-    out = fields.integer(field.name);
-  }
-  template <class Field>
-  static void check(int64_t value, const Field& field, Faults& faults) {
+  static void check(Number value, const Field& field, Faults& faults) {
     check_number(field.name, value, field, faults);
   }
 };
 
 template <>
-struct OptionValue<uint64_t> {
+struct OptionValue<int64_t> : NumberInRange<int64_t> {
+  static nlohmann::json write(int64_t value) { return value; }
+  template <class Field>
+  static void read(const JsonFields& fields, const Field& field, int64_t& out) {
+    out = fields.integer(field.name);
+  }
+};
+
+template <>
+struct OptionValue<uint64_t> : NumberInRange<uint64_t> {
   static nlohmann::json write(uint64_t value) { return value; }
   template <class Field>
   static void read(const JsonFields& fields, const Field& field, uint64_t& out) {
@@ -139,22 +148,14 @@ struct OptionValue<uint64_t> {
     if (!whole) fields.reject_field(field.name, "a whole number of at least 0");
     out = value.get<uint64_t>();
   }
-  template <class Field>
-  static void check(uint64_t value, const Field& field, Faults& faults) {
-    check_number(field.name, value, field, faults);
-  }
 };
 
 template <>
-struct OptionValue<float> {
+struct OptionValue<float> : NumberInRange<float> {
   static nlohmann::json write(float value) { return shortest_double(value); }
   template <class Field>
   static void read(const JsonFields& fields, const Field& field, float& out) {
     out = fields.number(field.name);
-  }
-  template <class Field>
-  static void check(float value, const Field& field, Faults& faults) {
-    check_number(field.name, value, field, faults);
   }
 };
 
