@@ -48,6 +48,8 @@ constexpr OptionField<TrainConfig> kFields[] = {
     {.name = "min_lr",
      .member = kMember<&TrainConfig::min_lr>,
      .range = kAtLeastZero,
+     .acts = [](const TrainConfig& c) { return c.schedule != ScheduleKind::constant; },
+     .idle = "a constant schedule stays at lr",
      .option = "--min-lr",
      .unit = "RATE",
      .group = kSchedule,

@@ -37,7 +37,7 @@ void fit_schedule(TrainConfig& config, Notes& notes) {
 
 /// A chosen field that does nothing: on the command line an error. A file may hold more than is needed, so there it is
 /// only told, and not when the value is `neutral`.
-void note_no_effect(const TrainConfig& config, const char* field, bool neutral, std::string_view why) {
+void note_no_effect(const TrainConfig& config, const std::string& field, bool neutral, std::string_view why) {
   const auto found = config.chosen.find(field);
   if (found == config.chosen.end()) return;
   if (found->second == kCommandLine) fail(ErrorKind::usage, "[train] ", field, " has no effect: ", why);
@@ -175,14 +175,21 @@ void check_optimizer_options(const TrainConfig& config) {
                        concat("the optimizer is ", config.optimizer));
 }
 
-/// What was chosen must do something, whatever the data.
+/// What was chosen of these options must do something; `prefix` stands before their names.
+template <class Options>
+void check_acting(const TrainConfig& config, const char* prefix, OptionTable<Options> table, const Options& options) {
+  const Options defaults;
+  for (const OptionField<Options>& field : table)
+    if (field.acts != nullptr && !field.acts(options))
+      note_no_effect(config, concat(prefix, field.name), field.member.write(options) == field.member.write(defaults),
+                     field.idle);
+}
+
+/// The same whatever the data.
 void check_effects(const TrainConfig& config) {
   check_optimizer_options(config);
-  if (config.schedule == ScheduleKind::constant)
-    note_no_effect(config, "min_lr", config.min_lr == 0, "a constant schedule stays at lr");
-  if (!(config.augment.elastic > 0))
-    note_no_effect(config, "augment.elastic_sigma", config.augment.elastic_sigma == AugmentConfig{}.elastic_sigma,
-                   "augment.elastic is 0");
+  check_acting(config, "", train_options(), config);
+  check_acting(config, "augment.", augment_options(), config.augment);
 }
 
 /// Files of one small size: a folder is resized to the usual side whatever is in it, which is dear for these.
@@ -327,6 +334,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   check_splits(data, out);
   check_classes(data, out);
   fit_model_side(data, out, init != nullptr);
+  check_acting(out, "model.", model_options(), out.model);
   validate(out.preprocess);
   validate(out);
   if (init != nullptr) check_init(*init, out.model);

@@ -142,19 +142,19 @@ TEST(ModelConfig, OnlyTokenPoolingAsksForTheClassToken) {
 }
 
 TEST(ModelConfig, RotaryPositionsAskForTheirHeadSize) {
-  const auto of_heads = [](const char* rope, int64_t heads, int64_t head_size) {
+  const auto of_heads = [](RopeLayout rope, int64_t heads, int64_t head_size) {
     return fault([&](ModelConfig& c) { c.rope = rope, c.heads = heads, c.width = heads * head_size; });
   };
   for (const int64_t count : {1, 2})
     for (const int64_t size : {6, 7}) {
-      EXPECT_EQ(of_heads("none", count, size), "");
-      for (const char* rope : {"axial", "dinov3", "mixed"}) {
+      EXPECT_EQ(of_heads(RopeLayout::none, count, size), "");
+      for (const RopeLayout rope : {RopeLayout::axial, RopeLayout::dinov3, RopeLayout::mixed}) {
         const std::string text = of_heads(rope, count, size);
         EXPECT_NE(text.find(concat("rope: needs heads of a multiple of 4, has ", size)), std::string::npos) << text;
         EXPECT_EQ(of_heads(rope, count, 4), "");
       }
     }
-  EXPECT_NE(fault([](ModelConfig& c) { c.rope = "axial", c.heads = 0; }).find("heads"), std::string::npos);
+  EXPECT_NE(fault([](ModelConfig& c) { c.rope = RopeLayout::axial, c.heads = 0; }).find("heads"), std::string::npos);
 }
 
 TEST(ModelConfig, TokenizersAskForTheirPictures) {

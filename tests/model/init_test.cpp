@@ -128,7 +128,7 @@ TEST(FreshWeights, OfConvolutionsAreHes) {
 // pairs across it.
 TEST(FreshWeights, OfMixedRotations) {
   ModelConfig config = wide_config();
-  config.rope = "mixed";
+  config.rope = RopeLayout::mixed;
   config.rope_theta = 10;
   config.depth = config.heads = 4;
   const Model model = make_model(config, 1);
@@ -171,7 +171,7 @@ TEST(ParameterRoles, AreThoseOfThePart) {
   config.tokenizer = "conv";
   config.mlp = "swiglu";
   config.qk_norm = true;
-  config.rope = "mixed";
+  config.rope = RopeLayout::mixed;
   config.relative_bias = true;
   config.pooling = "seq";
   const Model model = make_model(config, 1);

@@ -7,9 +7,9 @@ namespace vit {
 namespace {
 
 TEST(Part, Rope) {
-  for (const char* layout : {"axial", "dinov3", "mixed"})
+  for (const RopeLayout layout : {RopeLayout::axial, RopeLayout::dinov3, RopeLayout::mixed})
     for (const char* pooling : {"token", "avg"}) {
-      SCOPED_TRACE(testing::Message() << layout << ' ' << pooling);
+      SCOPED_TRACE(testing::Message() << word_of(layout) << ' ' << pooling);
       ModelConfig config = test::small_network();
       config.rope = layout;
       config.rope_theta = 10;
@@ -21,7 +21,7 @@ TEST(Part, Rope) {
 
 TEST(Part, RopeAndQueryKeyNorm) {
   ModelConfig config = test::small_network();
-  config.rope = "mixed";
+  config.rope = RopeLayout::mixed;
   config.qk_norm = true;
   test::expect_sound(config);
 }

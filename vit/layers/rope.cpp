@@ -81,7 +81,7 @@ void Rope::fill(Table& table, const float* of_column, const float* of_row) const
         angle = static_cast<double>(of_column[k]) * static_cast<double>(column) +
                 static_cast<double>(of_row[k]) * static_cast<double>(row);
       } else if (cell >= 0) {
-        const bool by_column = (k >= pairs() / 2) != options_.column_first;
+        const bool by_column = (k >= pairs() / 2) != (options_.order == RopeOrder::column_first);
         angle = by_column ? fixed_angle(options_, k, pairs(), column, t.cols)
                           : fixed_angle(options_, k, pairs(), row, t.rows);
       }

@@ -8,25 +8,20 @@
 
 #include "vit/kernels/rotate.h"
 #include "vit/layers/query_key_map.h"
+#include "vit/layers/rope_layout.h"
 
 namespace vit {
-
-enum class RopeLayout {
-  axial,   // half of a head's pairs by the row, half by the column, adjacent pairs: EVA-02, timm's "cat"
-  dinov3,  // the same with places in -1 .. 1 and pairs of the head's halves
-  mixed,   // learned frequencies for rows and columns of each block, head and pair: RoPE-ViT
-};
 
 class Rope final : public QueryKeyMap {
  public:
   struct Options {
     RopeLayout layout = RopeLayout::axial;
     int64_t heads = 0;
-    int64_t head_size = 0;      // K, a multiple of 4
-    float theta = 10000;        // base of the frequencies
-    float reference = 0;        // axial: places run over so many, whatever the grid; 0 = they are counted
-    float offset = 0;           // axial: of the first place
-    bool column_first = false;  // axial: the first half of the pairs turns by the column
+    int64_t head_size = 0;                   // K, a multiple of 4
+    float theta = 10000;                     // base of the frequencies
+    float reference = 0;                     // axial: places run over so many, whatever the grid; 0 = they are counted
+    float offset = 0;                        // axial: of the first place
+    RopeOrder order = RopeOrder::row_first;  // axial
   };
   /// Registers rope.freqs [2, blocks, H, K / 2], columns and then rows, of all blocks together, with learned
   /// frequencies.

@@ -10,6 +10,7 @@
 #include "vit/core/error.h"
 #include "vit/core/option_table.h"
 #include "vit/kernels/gemm.h"
+#include "vit/layers/rope_layout.h"
 #include "vit/layers/tokens.h"
 
 namespace vit {
@@ -34,20 +35,20 @@ struct ModelConfig {
   bool qkv_bias = true;
   bool layer_scale = false;
   float layer_scale_init = 1e-5f;
-  std::string tokenizer = "patch";  // of tokenizers()
-  std::string norm = "layernorm";   // of norms()
-  std::string mixer = "attention";  // of mixers()
-  std::string mlp = "mlp";          // of feed_forwards()
-  std::string stages = "blocks";    // of stage_lists()
-  bool prefix_position = true;      // tokens in front of the grid have rows of the position table
-  int64_t registers = 0;            // learned tokens behind the class token
-  bool qk_norm = false;             // of the queries and keys of each head
-  std::string rope = "none";        // rotary positions: none, axial, dinov3 or mixed
-  float rope_theta = 10000;         // base of their frequencies
-  float rope_reference = 0;         // axial: places run over so many, whatever the grid; 0 = they are counted
-  float rope_offset = 0;            // axial: of the first place
-  std::string rope_order = "ij";    // axial: row and then column, or "xy"
-  int64_t conv_layers = 1;          // of the convolutional tokenizer
+  std::string tokenizer = "patch";     // of tokenizers()
+  std::string norm = "layernorm";      // of norms()
+  std::string mixer = "attention";     // of mixers()
+  std::string mlp = "mlp";             // of feed_forwards()
+  std::string stages = "blocks";       // of stage_lists()
+  bool prefix_position = true;         // tokens in front of the grid have rows of the position table
+  int64_t registers = 0;               // learned tokens behind the class token
+  bool qk_norm = false;                // of the queries and keys of each head
+  RopeLayout rope = RopeLayout::none;  // rotary positions
+  float rope_theta = 10000;            // base of their frequencies
+  float rope_reference = 0;            // axial: places run over so many, whatever the grid; 0 = they are counted
+  float rope_offset = 0;               // axial: of the first place
+  RopeOrder rope_order = RopeOrder::row_first;  // axial
+  int64_t conv_layers = 1;                      // of the convolutional tokenizer
   int64_t conv_kernel = 3;
   int64_t conv_stride = 1;
   int64_t conv_width = 64;     // channels between its layers

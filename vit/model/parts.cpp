@@ -116,17 +116,14 @@ std::unique_ptr<QueryKeyMap> make_qk_norm(const ModelConfig& c, Registry& regist
 
 std::unique_ptr<QueryKeyMap> make_rope(const ModelConfig& c, Registry& registry, const std::string&,
                                        const MixerPlace& place) {
-  const RopeLayout layout = c.rope == "axial"    ? RopeLayout::axial
-                            : c.rope == "dinov3" ? RopeLayout::dinov3
-                                                 : RopeLayout::mixed;
   return std::make_unique<Rope>(registry,
-                                Rope::Options{.layout = layout,
+                                Rope::Options{.layout = c.rope,
                                               .heads = c.heads,
                                               .head_size = c.head_size(),
                                               .theta = c.rope_theta,
                                               .reference = c.rope_reference,
                                               .offset = c.rope_offset,
-                                              .column_first = c.rope_order == "xy"},
+                                              .order = c.rope_order},
                                 place);
 }
 
@@ -225,8 +222,9 @@ PartTable<MixerPart>& mixers() {
 
 PartTable<QueryKeyMapPart>& query_key_maps() {
   static PartTable<QueryKeyMapPart> table(
-      "query-key map", {{{"qk_norm"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm},
-                        {{"rope", check_rope}, [](const ModelConfig& c) { return c.rope != "none"; }, make_rope}});
+      "query-key map",
+      {{{"qk_norm"}, [](const ModelConfig& c) { return c.qk_norm; }, make_qk_norm},
+       {{"rope", check_rope}, [](const ModelConfig& c) { return c.rope != RopeLayout::none; }, make_rope}});
   return table;
 }
 
