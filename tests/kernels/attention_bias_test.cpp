@@ -28,12 +28,7 @@ TEST_P(AttentionBiasTest, ForwardAndGradientsMatchTheDefinition) {
   const auto within = [&](Tolerance fp32) { return GetParam().type == DType::bf16 ? kBf16 : fp32; };
   for_each_target([&] {
     const Answer got(want);
-    EXPECT_TRUE(got.intact);
-    expect_close(got.out, want.out, within(kFp32));
-    expect_close(got.log_sum_exp, want.log_sum_exp, kFp32);
-    expect_close(got.dq, want.dq, within(kFp32Gradient));
-    expect_close(got.dk, want.dk, within(kFp32Gradient));
-    expect_close(got.dv, want.dv, within(kFp32Gradient));
+    expect_definition(got, want, within);
     expect_close(got.dbias, dbias, within(kFp32Gradient));
   });
 }

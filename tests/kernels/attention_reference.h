@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/support/guarded_matrix.h"
+#include "tests/support/tolerance.h"
 #include "vit/core/rng.h"
 #include "vit/kernels/attention.h"
 
@@ -233,5 +234,17 @@ struct Answer {
              dv_out.intact() && dbias_out.intact();
   }
 };
+
+/// Nothing beside the results was written to, and they are those of the definition, but for dbias. `within` gives the
+/// limits of what has the case's type from those of fp32.
+template <class Within>
+void expect_definition(const Answer& got, const Reference& want, Within within) {
+  EXPECT_TRUE(got.intact);
+  expect_close(got.out, want.out, within(kFp32));
+  expect_close(got.log_sum_exp, want.log_sum_exp, kFp32);
+  expect_close(got.dq, want.dq, within(kFp32Gradient));
+  expect_close(got.dk, want.dk, within(kFp32Gradient));
+  expect_close(got.dv, want.dv, within(kFp32Gradient));
+}
 
 }  // namespace vit::test::attention
