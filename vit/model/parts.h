@@ -36,21 +36,21 @@ struct PartRow {
 template <class Row>
 class PartTable {
  public:
-  PartTable(std::string kind, std::initializer_list<Row> rows) : kind_(std::move(kind)), rows_(rows) {}
+  PartTable(const std::string& kind, std::initializer_list<Row> rows) : what_("[model] " + kind), rows_(rows) {}
 
   /// Throws Error (usage) where the word is taken.
   void add(Row row) {
-    if (find(row.word) != nullptr) fail(ErrorKind::usage, "[parts] ", kind_, " '", row.word, "' is there already");
+    if (find(row.word) != nullptr) fail(ErrorKind::usage, what_, " '", row.word, "' is there already");
     rows_.push_back(std::move(row));
   }
   /// Null when there is none.
   const Row* find(std::string_view word) const { return find_row(rows_, word); }
   /// Throws Error (usage) that lists the words.
-  const Row& at(std::string_view word) const { return row_of(rows_, word, "[model] " + kind_); }
+  const Row& at(std::string_view word) const { return row_of(rows_, word, what_); }
   const std::deque<Row>& rows() const { return rows_; }
 
  private:
-  std::string kind_;
+  std::string what_;      // for messages
   std::deque<Row> rows_;  // which stay where they are
 };
 
