@@ -9,7 +9,7 @@
 
 namespace vit {
 
-enum class Activation { none, gelu_erf, gelu_tanh };
+enum class Activation { none, gelu_erf, gelu_tanh, quick_gelu };
 
 struct GemmOptions {
   bool transpose_a = false;  // a is given as [K, M]

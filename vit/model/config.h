@@ -15,6 +15,19 @@
 
 namespace vit {
 
+/// Where the last norm stands. Means are taken after it or before ("fc_norm" in timm).
+enum class FinalNorm {
+  by_pooling,  // behind the mean with pooling by it, else before
+  before,
+  after,
+  none,
+};
+template <>
+inline constexpr Word<FinalNorm> kWords<FinalNorm>[] = {{FinalNorm::by_pooling, "by_pooling"},
+                                                        {FinalNorm::before, "before_pooling"},
+                                                        {FinalNorm::after, "after_pooling"},
+                                                        {FinalNorm::none, "none"}};
+
 /// Everything that the numbers of a forward pass depend on, beside the weights. Parts are chosen by the words of their
 /// tables (model/parts.h); the fields that came after the first files are written only where they differ.
 struct ModelConfig {
@@ -51,8 +64,16 @@ struct ModelConfig {
   int64_t conv_layers = 1;                      // of the convolutional tokenizer
   int64_t conv_kernel = 3;
   int64_t conv_stride = 1;
-  int64_t conv_width = 64;     // channels between its layers
-  bool relative_bias = false;  // of the scores, by the step between two places
+  int64_t conv_width = 64;                       // channels between its layers
+  bool relative_bias = false;                    // of the scores, by the step between two places
+  bool patch_bias = true;                        // of the patch projection
+  bool patch_norm = false;                       // of the projected patches, before positions are added
+  bool pre_norm = false;                         // of all tokens, before the first block
+  bool attention_norm = false;                   // of the heads' outputs, before their projection
+  bool mlp_norm = false;                         // of what the second Linear of a feed-forward reads
+  FinalNorm final_norm = FinalNorm::by_pooling;  // where the last norm stands
+  bool distilled = false;                        // a distillation token with a head of its own, behind the class token
+  int64_t readout_layers = 1;                    // pooling token_avg: class tokens of so many last blocks
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
   int64_t input_patch() const;

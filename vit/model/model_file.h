@@ -21,6 +21,7 @@ struct Model {
   ModelConfig config;
   nlohmann::json preprocess;             // preprocess/config.h reads it
   std::vector<std::string> class_names;  // empty or one a class
+  nlohmann::json origin;                 // {"source", "licence", ...} of weights made elsewhere; may be null
   nlohmann::json training;               // recipe, data checksum, measured accuracy; may be null
   ParameterLayout layout;                // of config
   ParameterBlock weights;
