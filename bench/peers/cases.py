@@ -1,19 +1,26 @@
 """What a session measures: a list of cases, each of which is measured by some engines in turn."""
 import dataclasses
 
-MODELS = {"ti16": "vit_tiny_patch16_224", "b16": "vit_base_patch16_224", "cifar": "vit_tiny9_patch4_32"}
+MODELS = {"ti16": "vit_tiny_patch16_224", "b16": "vit_base_patch16_224", "cifar": "vit_tiny9_patch4_32",
+          "dinov3": "vit_small_patch16_dinov3", "eva02": "eva02_tiny_patch14_224"}
 # image, patch, width, depth, heads, classes
 SHAPES = {
     "vit_tiny_patch16_224": (224, 16, 192, 12, 3, 1000),
     "vit_base_patch16_224": (224, 16, 768, 12, 12, 1000),
     "vit_tiny9_patch4_32": (32, 4, 192, 9, 3, 10),
 }
+# Side of the picture of those that timm makes for the peers.
+PUBLISHED = {"vit_small_patch16_dinov3": 256, "eva02_tiny_patch14_224": 224}
 INFERENCE = [("ti16", 1), ("ti16", 16), ("b16", 1), ("b16", 8), ("cifar", 1), ("cifar", 128)]
 TRAINING = [("cifar", 128), ("ti16", 32)]
 SCALING = [("ti16", 16), ("b16", 8), ("cifar", 128)]
 # Cost curves of vit_tiny_patch16_224 with one size changed: option of `vit bench`, its values.
 CURVES = [("image-size", [224, 304, 416, 576, 768, 1024]), ("batch", [1, 2, 4, 8, 16, 32, 64]),
           ("depth", [3, 6, 12, 18, 24]), ("width", [192, 384, 576, 768, 1024])]
+
+
+def side(name):
+    return PUBLISHED.get(name) or SHAPES[name][0]
 
 
 def resized(name, option, value):
@@ -42,7 +49,7 @@ def flops(shape, train=False, all_tokens=True):
 
 @dataclasses.dataclass
 class Case:
-    section: str  # inference, training, start, scaling, curve
+    section: str  # inference, published, training, start, scaling, curve
     model: str  # a key of MODELS
     dtype: str = ""  # empty where the engines differ in it
     batch: int = 1
@@ -79,6 +86,14 @@ def inference(threads):
             yield Case("inference", model, dtype, batch, engines=[(p, Engine(p, dtype, threads)) for p in programs])
 
 
+def published(threads):
+    for dtype in ("fp32", "bf16"):
+        for model in ("dinov3", "eva02"):
+            for batch in (1, 16):
+                programs = ["vit", "openvino"] + (["openvino-streams"] if batch > 1 and threads > 1 else [])
+                yield Case("published", model, dtype, batch, engines=[(p, Engine(p, dtype, threads)) for p in programs])
+
+
 def training(threads):
     for dtype in ("fp32", "bf16"):
         for model, batch in TRAINING:
@@ -110,5 +125,5 @@ def curves(threads):
 
 
 def all_cases(threads):
-    for section in (inference, training, start, scaling, curves):
+    for section in (inference, published, training, start, scaling, curves):
         yield from section(threads)

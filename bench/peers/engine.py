@@ -19,9 +19,9 @@ os.environ["OMP_NUM_THREADS"] = str(args.threads)  # read when the libraries are
 
 import numpy as np  # noqa: E402
 
-from cases import SHAPES  # noqa: E402
+from cases import side  # noqa: E402
 
-SIDE = SHAPES[args.model][0]
+SIDE = side(args.model)
 
 
 def noise(images):
@@ -30,10 +30,10 @@ def noise(images):
 
 def torch_model():
     import torch
-    from model import Vit
+    from model import make_model
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    model = Vit(args.model)
+    model = make_model(args.model)
     return torch, model, torch.compile(model) if args.engine == "torch-compiled" else model
 
 

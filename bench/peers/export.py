@@ -7,11 +7,10 @@ import sys
 
 def export(name, path):
     import torch
-    from cases import SHAPES
-    from model import Vit
-    side = SHAPES[name][0]
+    from cases import side
+    from model import make_model
     torch.manual_seed(0)
-    torch.onnx.export(Vit(name).eval(), torch.randn(2, 3, side, side), path, opset_version=17, input_names=["x"],
+    torch.onnx.export(make_model(name).eval(), torch.randn(2, 3, side(name), side(name)), path, opset_version=17, input_names=["x"],
                       output_names=["y"], dynamic_axes={"x": {0: "b"}, "y": {0: "b"}}, dynamo=False)
 
 

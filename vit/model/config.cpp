@@ -47,6 +47,29 @@ void compact(ModelConfig& c) {
   c.pooling = "seq";
 }
 
+/// EVA-02 without its norm inside the feed-forward: Fang et al., arXiv:2303.11331.
+template <int64_t kMlpWidth>
+void eva02(ModelConfig& c) {
+  c.mlp = "swiglu";
+  c.mlp_width = kMlpWidth;
+  c.pooling = "avg";
+  c.rope = RopeLayout::axial;
+  c.rope_reference = 16;
+}
+
+/// DINOv3 as timm pools it: Simeoni et al., arXiv:2508.10104.
+void dinov3(ModelConfig& c) {
+  c.registers = 4;
+  c.position = "none";
+  c.rope = RopeLayout::dinov3;
+  c.rope_theta = 100;
+  c.eps = 1e-5f;
+  c.layer_scale = true;
+  c.pooling = "avg";
+  c.final_norm = FinalNorm::before;
+  c.qkv_bias = false;
+}
+
 constexpr std::array kPresets{
     Preset{"vit_tiny_patch16_224", 224, 16, 192, 12, 3, 1000},
     Preset{"vit_small_patch16_224", 224, 16, 384, 12, 6, 1000},
@@ -59,6 +82,8 @@ constexpr std::array kPresets{
     Preset{"vit_little_patch16_reg4_gap_256", 256, 16, 320, 14, 5, 1000, registers_gap<4, 1792>},
     Preset{"vit_medium_patch16_reg4_gap_256", 256, 16, 512, 12, 8, 1000, registers_gap<4, 2048>},
     Preset{"vit_betwixt_patch16_reg4_gap_256", 256, 16, 640, 12, 10, 1000, registers_gap<4, 2560>},
+    Preset{"vit_small_patch16_dinov3", 256, 16, 384, 12, 6, 1000, dinov3},
+    Preset{"eva02_tiny_patch14_224", 224, 14, 192, 12, 3, 1000, eva02<512>},
     Preset{"cct_7_3x1_32", 32, 4, 256, 7, 4, 10, compact<1>},
 };
 
