@@ -66,12 +66,7 @@ StepResult TrainStep::Impl::run_shard(const Batch& batch, int64_t index, float s
   network.backward(patches, shard, w, gradients);
 
   StepResult result;
-  for (int64_t b = 0; b < shard.images; ++b) {
-    result.loss_sum += static_cast<double>(w.losses(b));
-    if (targets.labels == nullptr) continue;
-    const float* row = logits[b].data();
-    result.correct += std::max_element(row, row + config.classes) - row == targets.labels[b];
-  }
+  for (int64_t b = 0; b < shard.images; ++b) result.loss_sum += static_cast<double>(w.losses(b));
   return result;
 }
 
@@ -92,10 +87,7 @@ StepResult TrainStep::Impl::run(const Batch& batch, float scale, ParameterBlock&
     }
   });
   StepResult total;
-  for (int64_t s = 0; s < shards; ++s) {
-    total.loss_sum += results[static_cast<std::size_t>(s)].loss_sum;
-    total.correct += results[static_cast<std::size_t>(s)].correct;
-  }
+  for (int64_t s = 0; s < shards; ++s) total.loss_sum += results[static_cast<std::size_t>(s)].loss_sum;
   return total;
 }
 

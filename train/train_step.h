@@ -27,7 +27,6 @@ struct StepOptions {
 
 struct StepResult {
   double loss_sum = 0;  // over the images
-  int64_t correct = 0;  // top-1, of the (first) label
 };
 
 class TrainStep {

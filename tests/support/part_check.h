@@ -14,6 +14,7 @@
 #include "infer/engine.h"
 #include "infer/smoothing.h"
 #include "tests/support/network_problem.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/tolerance.h"
 #include "vit/kernels/isa.h"
 
@@ -100,12 +101,10 @@ inline void expect_int8_near(NetworkProblem& c) {
 }
 
 inline void expect_file(const NetworkProblem& c) {
-  const std::filesystem::path path =
-      std::filesystem::path(testing::TempDir()) /
-      (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + "_part.h5");
+  const TempDir folder;
+  const std::filesystem::path path = folder / "part.h5";
   save_model(path, c.model);
   const Model back = load_model(path);
-  std::filesystem::remove(path);
   EXPECT_EQ(back.config, c.model.config);
   for (const Parameter& p : c.model.layout.all())
     EXPECT_EQ(
