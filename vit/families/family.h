@@ -92,21 +92,27 @@ const Family& recognise(const Checkpoint& checkpoint);
 
 // ---- what families are written with ----
 
+/// In place of a name: what their file has not is zero, and where it is no longer, export fails ...
+inline constexpr std::string_view kZeros = "0";
+/// ... or nothing depends on it, which is true of biases of keys: scores move by the same for all keys.
+inline constexpr std::string_view kIdle = "";
+
 /// A row of names: our parameter, "{}" for the number of the block, and their tensors, one below the other in equal
-/// parts; "" = zeros on which nothing depends (biases of keys).
+/// parts.
 struct NameRow {
   std::string_view ours;
   std::vector<std::string_view> theirs;
   std::vector<int> axes = {};  // as Piece's
 };
 
-/// One rule for each parameter that `config` has, by the first row of its name. Throws Error (usage) where there is
-/// none: the family has no such part.
-std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& config, std::span<const NameRow> rows);
+/// One rule for each parameter that `config` has, by the first row of its name. Where there is none the name is ours if
+/// `same_names`, else Error (usage) is thrown: the family has no such part.
+std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& config, std::span<const NameRow> rows,
+                                 bool same_names = false);
 /// Null when there is none.
 Rule* find_rule(std::vector<Rule>& rules, std::string_view ours);
-/// Drops the tensors whose name is `name`, or begins with it where it ends in "*".
-void drop(const Checkpoint& checkpoint, std::string_view name, std::string_view why, Recognised& found);
+/// Drops the tensors of a name, in which "*" stands for any text.
+void drop(const Checkpoint& checkpoint, std::string_view pattern, std::string_view why, Recognised& found);
 /// "blocks.{}.norm1.weight" of block 3.
 std::string with_block(std::string_view pattern, int64_t block);
 
