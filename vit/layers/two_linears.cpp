@@ -4,9 +4,9 @@ namespace vit {
 
 TwoLinears::TwoLinears(Registry& registry, const std::string& name, const Options& options)
     : options_(options),
-      fc1_(registry, name + ".fc1", options.width, options.parts * options.hidden, {.product = true}),
+      fc1_(registry, name + ".fc1", options.width, options.parts * options.hidden, {.product = options.product}),
       norm_(options.norm ? options.norm(registry, name + ".norm", options.hidden) : nullptr),
-      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = true}) {
+      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = options.product}) {
   if (norm_) registry.channels({norm_->outputs(), fc2_.weight()});
 }
 

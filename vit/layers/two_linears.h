@@ -18,6 +18,7 @@ class TwoLinears : public FeedForward {
     int64_t hidden = 0;    // F, what the second Linear reads
     int64_t parts = 1;     // the first one gives so many times F
     int dropout_site = 0;  // first of two
+    bool product = true;   // as in ParameterRole, of the weights
     MakeNorm norm = {};    // of what the second Linear reads [F]; null = none
   };
   /// Registers `<name>.fc1` [parts * F, D], `<name>.norm` [F] and `<name>.fc2` [D, F].
