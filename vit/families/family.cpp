@@ -13,6 +13,15 @@ namespace {
 
 /// Special ones before general ones.
 const Family kFamilies[] = {
+    open_clip_timm_family(),
+    clip_family(),
+    hf_deit_family(),
+    hf_vit_family(),
+    hf_dinov2_family(),
+    hf_dinov3_family(),
+    hf_clip_family(),
+    hf_siglip_family(),
+    hf_aimv2_family(),
     timm_family(),
 };
 

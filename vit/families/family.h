@@ -70,6 +70,7 @@ struct Recognised {
   std::vector<Rule> rules;  // one for each of our parameters
   std::vector<Dropped> dropped = {};
   std::vector<std::string> assumed = {};  // what the files do not say: "eps 1e-6, as all of the family have"
+  std::vector<std::string> notes = {};    // what a user should know: that the outputs are no classes
 };
 
 struct Family {
