@@ -13,6 +13,8 @@ namespace {
 
 /// Special ones before general ones.
 const Family kFamilies[] = {
+    torchvision_family(),
+    google_family(),
     open_clip_timm_family(),
     clip_family(),
     hf_deit_family(),
@@ -22,6 +24,9 @@ const Family kFamilies[] = {
     hf_clip_family(),
     hf_siglip_family(),
     hf_aimv2_family(),
+    dinov3_family(),
+    dinov2_family(),
+    timm_eva_family(),
     timm_family(),
 };
 
@@ -63,9 +68,15 @@ int64_t Checkpoint::count(std::string_view pattern) const {
 }
 
 int64_t Piece::elements() const {
-  int64_t rest = 1;
-  for (std::size_t i = 1; i < shape.size(); ++i) rest *= shape[i];
-  return rest * (rows > 0 ? rows : shape.empty() ? 1 : shape[0]);
+  int64_t count = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i) count *= i == along && rows > 0 ? rows : shape[i];
+  return count;
+}
+
+int64_t Piece::row_elements() const {
+  int64_t count = 1;
+  for (std::size_t i = along + 1; i < shape.size(); ++i) count *= shape[i];
+  return count;
 }
 
 // ---- config.json ----

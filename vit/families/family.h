@@ -35,14 +35,17 @@ struct Checkpoint {
 struct Piece {
   std::string name;                // empty: their file has nothing, the values are zero
   std::vector<int64_t> shape;      // of the whole tensor in their file; dimensions of 1 need not agree on import
-  int64_t first = 0;               // row of the tensor's first dimension where the piece begins
-  int64_t rows = 0;                // its rows; 0 = all
+  int64_t first = 0;               // place in the dimension `along` where the piece begins
+  int64_t rows = 0;                // its places there; 0 = all
+  std::size_t along = 0;           // those before it are 1
   std::vector<int64_t> view = {};  // shape of these rows for `axes`; empty = [rows, rest...]
   std::vector<int> axes = {};      // our axis k is axis axes[k] of the view; empty = as it lies
   bool add = false;                // added to the piece before it; export writes zeros there
   bool idle = false;               // nothing depends on the values (biases of keys): export may drop them
 
   int64_t elements() const;
+  /// Of one place in the dimension `along`.
+  int64_t row_elements() const;
 };
 
 /// One of our parameters = pieces one below the other. Where `grid` is set they are a position table of other sides,

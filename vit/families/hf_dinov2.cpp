@@ -96,16 +96,17 @@ std::vector<NameRow> rows(Mlp mlp) {
 
 /// Positions are added before registers come in: the first row belongs to the class token, and goes into it.
 void fold_class_position(const ModelConfig& config, std::vector<Rule>& rules) {
-  Rule* token = find_rule(rules, "cls_token");
-  Rule* positions = find_rule(rules, "pos_embed");
-  Piece& grid = positions->pieces.front();
-  grid.shape = {config.patches() + 1, config.width};
-  Piece first = grid;
+  Piece& grid = find_rule(rules, "pos_embed")->pieces.front();
+  const int64_t patches = config.tokens().patches();
+  grid.shape = {1, patches + 1, config.width};
+  grid.along = 1;
   grid.first = 1;
-  grid.rows = config.patches();
+  grid.rows = patches;
+  Piece first = grid;
+  first.first = 0;
   first.rows = 1;
   first.add = true;
-  token->pieces.push_back(first);
+  find_rule(rules, "cls_token")->pieces.push_back(first);
 }
 
 std::vector<Rule> rules_of(const ModelConfig& config, Mlp mlp) {

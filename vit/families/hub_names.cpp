@@ -137,6 +137,12 @@ void read_rules(std::string_view family, std::span<const NameRow> rows, const Re
   file.apply(found.rules);
 }
 
+void without_ones(std::span<const std::string_view> ours, std::vector<Rule>& rules) {
+  for (std::string_view name : ours)
+    if (Rule* rule = find_rule(rules, name))
+      for (Piece& piece : rule->pieces) std::erase(piece.shape, 1);
+}
+
 int64_t read_grid(const Checkpoint& checkpoint, const std::string& name, std::size_t dimensions, int64_t prefix,
                   const nlohmann::json& config, ModelConfig& model) {
   const int64_t side = grid_side(checkpoint.shape(name, dimensions)[dimensions - 2] - prefix, name);

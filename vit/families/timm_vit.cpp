@@ -81,9 +81,10 @@ void read_traits(const Checkpoint& checkpoint, const TimmConfig& timm, ModelConf
 void set_pooling(const TimmConfig& timm, ModelConfig& config) {
   if (config.pooling != "token" && config.pooling != "avg" && config.pooling != "map")
     fail(ErrorKind::data, "[config.json] global_pool '", config.pooling, "' is not known here: token, avg, map are");
-  const bool prefix = timm.named("test_vit3") && config.pooling == "map";
-  if (prefix || config_flag(timm.arguments(), "pool_include_prefix", false))
-    fail(ErrorKind::data, "[config.json] pooling of the tokens in front of the patches is not known here");
+  const bool prefix = config_flag(timm.arguments(), "pool_include_prefix", timm.named("test_vit3"));
+  if (prefix && config.pooling == "avg")
+    fail(ErrorKind::data, "[config.json] a mean of the tokens in front of the patches, too, is not known here");
+  config.pool_prefix = prefix && config.pooling == "map";
   const FinalNorm usual = config.pooling == "avg" ? FinalNorm::after : FinalNorm::before;
   if (config.final_norm == usual) config.final_norm = FinalNorm::by_pooling;
 }
