@@ -55,6 +55,13 @@ const std::vector<NameRow>& rows() {
   return all;
 }
 
+std::vector<Rule> rules_of(const ModelConfig& config) {
+  std::vector<Rule> all = rules_by_names(kWord, config, rows());
+  without_ones("cls_token", 2, all);
+  without_ones("pos_embed", 1, all);
+  return all;
+}
+
 /// model_cfg of open_clip_config.json; null where the config is none of open_clip's.
 const nlohmann::json& model_config(const nlohmann::json& config) {
   const nlohmann::json& inner = config_object(config, "model_cfg");
@@ -139,7 +146,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   assume(model, concat("no open_clip_config.json: ", m.heads, " heads, eps 1e-5 and quick_gelu as OpenAI's models have; ",
                        "many of open_clip's have gelu"), found);
   const int64_t side = read_grid(checkpoint, (*file)("visual.positional_embedding"), 2, 1, tower, m);
-  read_rules(kWord, rows(), *file, found);
+  found.rules = rules_of(m);
+  file->apply(found.rules);
   set_image_size(options, side, {}, found);
   if (!(*file)("visual.").empty()) drop_others(checkpoint, found);
   note_embedding(found);
@@ -149,7 +157,7 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 std::vector<Rule> rules(const ModelConfig& config) {
   if (config.patch_bias || !config.class_token)
     fail(ErrorKind::usage, "[", kWord, "] needs class_token and no patch_bias; the model ", config.name, " is another");
-  return rules_by_names(kWord, config, rows());
+  return rules_of(config);
 }
 
 // ---- towers of timm ----

@@ -57,6 +57,12 @@ void zero_absent_biases(const std::function<bool(const std::string&)>& is_there,
       if (piece.name.ends_with(".bias") && rule.ours.starts_with("blocks.") && !is_there(piece.name)) piece.name.clear();
 }
 
+std::vector<Rule> rules_of(const ModelConfig& config) {
+  std::vector<Rule> all = rules_by_names(kWord, config, rows());
+  without_ones("pos_embed", 1, all);
+  return all;
+}
+
 void read_config(const Checkpoint& checkpoint, const nlohmann::json& config, const Renaming& file, ModelConfig& m) {
   read_patch_projection(checkpoint, file("vision_model.embeddings.patch_embed.weight"), m);
   m.depth = checkpoint.count(file("vision_model.encoder.layers.{}.rms_norm1.weight"));
@@ -96,7 +102,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
     m.image_size = config_side(config, "image_size", 224);
     side = m.image_size / m.patch_size;
   }
-  read_rules(kWord, rows(), *file, found);
+  found.rules = rules_of(m);
+  file->apply(found.rules);
   zero_absent_biases([&](const std::string& name) { return checkpoint.has(name); }, found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop(checkpoint, (*file)("vision_model.head.") + "*",
@@ -108,7 +115,7 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 }
 
 std::vector<Rule> rules(const ModelConfig& config) {
-  std::vector<Rule> all = rules_by_names(kWord, config, rows());
+  std::vector<Rule> all = rules_of(config);
   zero_absent_biases([&](const std::string& name) { return config.qkv_bias && name.find("attention") != name.npos; }, all);
   Renaming file;
   file.add("vision_model.", "");

@@ -35,6 +35,13 @@ std::vector<NameRow> rows(Head head) {
   return all;
 }
 
+std::vector<Rule> rules_of(const ModelConfig& config, Head head) {
+  std::vector<Rule> all = rules_by_names(kWord, config, rows(head));
+  without_ones("cls_token", 2, all);
+  without_ones("pos_embed", 1, all);
+  return all;
+}
+
 void read_head(const Checkpoint& checkpoint, const Renaming& file, Head head, Recognised& found) {
   ModelConfig& m = found.config;
   m.classes = 0;
@@ -67,7 +74,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   read_head(checkpoint, *file, head, found);
   const int64_t side =
       read_grid(checkpoint, (*file)("vision_model.embeddings.position_embedding.weight"), 2, 1, config, m);
-  read_rules(kWord, rows(head), *file, found);
+  found.rules = rules_of(m, head);
+  file->apply(found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop_text_tower(checkpoint, *file, found);
   assume(config, concat("no config.json: ", m.heads, " heads, quick_gelu, eps 1e-5"), found);
@@ -78,7 +86,7 @@ std::vector<Rule> rules(const ModelConfig& config) {
   if (config.patch_bias || !config.pre_norm || config.pooling != "token")
     fail(ErrorKind::usage, "[", kWord, "] needs pre_norm, no patch_bias and pooling token; the model ", config.name,
          " is another");
-  return rules_by_names(kWord, config, rows(Head::projection));
+  return rules_of(config, Head::projection);
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   const std::string head = m.distilled ? "cls_classifier.weight" : "classifier.weight";
   m.classes = checkpoint.has(head) ? checkpoint.shape(head, 2)[0] : 0;
   const int64_t side = read_grid(checkpoint, (*file)("vit.embeddings.position_embeddings"), 3, 2, checkpoint.config, m);
-  read_rules(kWord, rows(m.distilled), *file, found);
+  found.rules = rules_by_names(kWord, m, rows(m.distilled));
+  file->apply(found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop(checkpoint, (*file)("vit.embeddings.mask_token"), "only pretraining masks patches", found);
   drop(checkpoint, (*file)("vit.pooler.") + "*", "no classifier reads it: the features are the normed class token",

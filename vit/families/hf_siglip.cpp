@@ -47,6 +47,7 @@ std::vector<NameRow> rows() {
 
 std::vector<Rule> rules_of(const ModelConfig& config) {
   std::vector<Rule> all = rules_by_names(kWord, config, rows());
+  without_ones("pos_embed", 1, all);
   for (Rule& rule : all) {
     const bool query = rule.ours.starts_with("attn_pool.q.");
     if (!query && !rule.ours.starts_with("attn_pool.kv.")) continue;

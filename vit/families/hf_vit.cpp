@@ -39,7 +39,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   m.classes = checkpoint.has("classifier.weight") ? checkpoint.shape("classifier.weight", 2)[0] : 0;
   const int64_t side = read_grid(checkpoint, (*file)("vit.embeddings.position_embeddings"), 3, m.class_token ? 1 : 0,
                                  checkpoint.config, m);
-  read_rules(kWord, hf_vit_rows(), *file, found);
+  found.rules = rules_by_names(kWord, m, hf_vit_rows());
+  file->apply(found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop_others(checkpoint, *file, found);
   return found;
