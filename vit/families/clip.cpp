@@ -163,7 +163,7 @@ std::vector<Rule> rules(const ModelConfig& config) {
 // ---- towers of timm ----
 
 constexpr std::string_view kTrunk = "visual.trunk.";
-constexpr std::string_view kTrunkWord = "open_clip_timm";
+constexpr std::string_view kTrunkWord = "open-clip-timm";
 
 /// The tensors of the trunk, as timm names them.
 class Trunk final : public TensorFile {

@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_aimv2";
+constexpr std::string_view kWord = "hf-aimv2";
 constexpr std::string_view kNorm = "embeddings.rms_norm.weight";
 constexpr std::string_view kPositions = "vision_model.embeddings.position_embedding.weight";
 constexpr std::string_view kQuery = "vision_model.encoder.layers.{}.attention.q_proj.weight";

@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_clip";
+constexpr std::string_view kWord = "hf-clip";
 constexpr std::array<std::string_view, 2> kPrefixes{"vision_model.", ""};
 
 std::optional<Renaming> renaming(const Checkpoint& checkpoint) {

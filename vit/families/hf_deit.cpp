@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_deit";
+constexpr std::string_view kWord = "hf-deit";
 constexpr std::array<std::string_view, 2> kPrefixes{"deit.", ""};
 
 std::optional<Renaming> renaming(const Checkpoint& checkpoint) {

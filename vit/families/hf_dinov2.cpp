@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_dinov2";
+constexpr std::string_view kWord = "hf-dinov2";
 constexpr std::string_view kProjection = "embeddings.patch_embeddings.projection.weight";
 constexpr std::string_view kLayerScale = "encoder.layer.0.layer_scale1.lambda1";
 constexpr std::array<std::string_view, 3> kPrefixes{"dinov2.", "dinov2_with_registers.", ""};

@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_dinov3";
+constexpr std::string_view kWord = "hf-dinov3";
 constexpr std::string_view kProjection = "embeddings.patch_embeddings.weight";
 constexpr std::array<std::string_view, 2> kLayers{"layer.", "model.layer."};  // of transformers 4, and 5's own names
 

@@ -9,7 +9,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_siglip";
+constexpr std::string_view kWord = "hf-siglip";
 constexpr std::array<std::string_view, 2> kPrefixes{"vision_model.", ""};
 
 std::optional<Renaming> renaming(const Checkpoint& checkpoint) {

@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_vit";
+constexpr std::string_view kWord = "hf-vit";
 constexpr std::string_view kProjection = "embeddings.patch_embeddings.projection.weight";
 constexpr std::array<std::string_view, 3> kPrefixes{"vit.", "ijepa.", ""};
 
