@@ -114,8 +114,8 @@ ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& opt
 /// Models of transformers resize their positions to the pictures that their processor makes (DINOv2: 518 to 224).
 int64_t wanted_size(const Folder& folder, const ImportModelOptions& options) {
   if (options.image_size > 0 || !options.preprocess.empty()) return options.image_size;
-  const bool by_processor = !folder.json("preprocessor_config.json").is_null() ||
-                            !folder.json("processor_config.json").is_null();
+  const bool by_processor =
+      !folder.json("preprocessor_config.json").is_null() || !folder.json("processor_config.json").is_null();
   return by_processor ? rule_of_folder(folder, 0)->rule.config.size : 0;
 }
 
@@ -167,9 +167,9 @@ ImportedModel import_model(const std::filesystem::path& source, const ImportMode
   report.notes.insert(report.notes.end(), chosen.rule.notes.begin(), chosen.rule.notes.end());
 
   const nlohmann::json none;
-  Labels labels = options.labels.empty()
-                      ? labels_of_config(options.new_classes ? none : folder.config, model.config.classes, report.family)
-                      : labels_of_file(options.labels, model.config.classes);
+  Labels labels = options.labels.empty() ? labels_of_config(options.new_classes ? none : folder.config,
+                                                            model.config.classes, report.family)
+                                         : labels_of_file(options.labels, model.config.classes);
   model.class_names = std::move(labels.names);
   report.labels = std::move(labels.source);
 

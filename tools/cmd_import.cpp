@@ -88,7 +88,10 @@ void add_choices(CLI::App& command, ImportArgs& args) {
   command.add_option("--preprocess", options.preprocess, "a named rule (below) instead of the one beside the weights")
       ->type_name("RULE")
       ->check(one_of(published_rule_names()));
-  command.add_option("--labels", options.labels, "class names: a file (one a line, CSV of index and name, or JSON), or imagenet-1k or imagenet-1k-synsets")
+  command
+      .add_option(
+          "--labels", options.labels,
+          "class names: a file (one a line, CSV of index and name, or JSON), or imagenet-1k or imagenet-1k-synsets")
       ->type_name("FILE");
   command
       .add_option("--image-size", options.image_size,

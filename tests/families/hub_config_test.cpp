@@ -2,6 +2,9 @@
 // of transformers 5.24 and open_clip 3.3.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tests/families/shapes_only.h"
@@ -69,14 +72,14 @@ Shapes tower_shapes(bool clip) {
   return s;
 }
 
-ImportedWeights import(const Shapes& shapes, const json& config, const ImportOptions& options = {}) {
+ImportedWeights imported(const Shapes& shapes, const json& config, const ImportOptions& options = {}) {
   return import_weights(std::make_shared<test::ShapesOnly>(shapes), config, options);
 }
 
-ModelConfig config_of(const Shapes& shapes, const json& config) { return import(shapes, config).open.model.config; }
+ModelConfig config_of(const Shapes& shapes, const json& config) { return imported(shapes, config).open.model.config; }
 
 std::string error(const Shapes& shapes, const json& config) {
-  return error_of(ErrorKind::data, [&] { import(shapes, config); });
+  return error_of(ErrorKind::data, [&] { imported(shapes, config); });
 }
 
 bool tells(const std::vector<std::string>& lines, std::string_view part) {
@@ -86,7 +89,8 @@ bool tells(const std::vector<std::string>& lines, std::string_view part) {
 // ---- what is there, and what is not ----
 
 TEST(HubConfig, TakesSizesFromTensorsAndTheRestFromTheConfig) {
-  const ModelConfig c = config_of(vit_shapes(), {{"num_attention_heads", 6}, {"layer_norm_eps", 1e-3}, {"hidden_act", "quick_gelu"}});
+  const ModelConfig c =
+      config_of(vit_shapes(), {{"num_attention_heads", 6}, {"layer_norm_eps", 1e-3}, {"hidden_act", "quick_gelu"}});
   EXPECT_EQ(c.width, kWidth);
   EXPECT_EQ(c.mlp_width, kHidden);
   EXPECT_EQ(c.patch_size, kPatch);
@@ -107,30 +111,32 @@ TEST(HubConfig, FieldsThatAreMissingHaveTheDefaultsOfTheConfigClass) {
   EXPECT_EQ(clip.heads, 12);
   EXPECT_EQ(clip.eps, 1e-5f);
   EXPECT_EQ(clip.activation, Activation::quick_gelu);
-  const ModelConfig siglip = config_of(tower_shapes(false), {{"vision_config", {{"model_type", "siglip_vision_model"}}}});
+  const ModelConfig siglip =
+      config_of(tower_shapes(false), {{"vision_config", {{"model_type", "siglip_vision_model"}}}});
   EXPECT_EQ(siglip.heads, 12);
   EXPECT_EQ(siglip.eps, 1e-6f);
   EXPECT_EQ(siglip.activation, Activation::gelu_tanh);
 }
 
 TEST(HubConfig, OlderConfigsOfClipHaveTheTowerTwice) {
-  const json config{{"vision_config", {{"num_attention_heads", 12}}}, {"vision_config_dict", {{"num_attention_heads", 4}}}};
+  const json config{{"vision_config", {{"num_attention_heads", 12}}},
+                    {"vision_config_dict", {{"num_attention_heads", 4}}}};
   EXPECT_EQ(config_of(tower_shapes(true), config).heads, 4);
   const json none{{"vision_config", {{"num_attention_heads", 4}}}, {"vision_config_dict", nullptr}};
   EXPECT_EQ(config_of(tower_shapes(true), none).heads, 4);
 }
 
 TEST(HubConfig, WithoutAConfigWhatIsAssumedIsSaid) {
-  const ImportedWeights found = import(vit_shapes(), nullptr);
+  const ImportedWeights found = imported(vit_shapes(), nullptr);
   EXPECT_TRUE(tells(found.assumed, "heads"));
   EXPECT_TRUE(tells(found.assumed, "1e-12"));
-  EXPECT_TRUE(import(vit_shapes(), json::object()).assumed.empty());
+  EXPECT_TRUE(imported(vit_shapes(), json::object()).assumed.empty());
 }
 
 TEST(HubConfig, WhatIsDroppedHasAReason) {
   Shapes shapes = vit_shapes();
   add_linear(shapes, "vit.pooler.dense", kWidth, kWidth);
-  const ImportedWeights found = import(shapes, json::object());
+  const ImportedWeights found = imported(shapes, json::object());
   ASSERT_EQ(found.dropped.size(), 2u);
   for (const Dropped& dropped : found.dropped) EXPECT_FALSE(dropped.why.empty()) << dropped.name;
   shapes["vit.surprise"] = {1};
@@ -141,7 +147,7 @@ TEST(HubConfig, AProjectionIsNoListOfClasses) {
   Shapes shapes = tower_shapes(true);
   shapes["visual_projection.weight"] = {7, kWidth};
   shapes["text_model.embeddings.token_embedding.weight"] = {9, 9};
-  const ImportedWeights found = import(shapes, {{"vision_config", {{"num_attention_heads", 4}}}});
+  const ImportedWeights found = imported(shapes, {{"vision_config", {{"num_attention_heads", 4}}}});
   EXPECT_EQ(found.open.model.config.classes, 7);
   EXPECT_TRUE(tells(found.notes, "no classes"));
 }
@@ -155,8 +161,8 @@ TEST(HubConfig, OtherKindsOfSiglip2AreToldApart) {
 // ---- configs that are wrong ----
 
 TEST(HubConfig, WrongTypesNameTheField) {
-  for (const char* field : {"num_attention_heads", "hidden_size", "num_hidden_layers", "intermediate_size", "image_size",
-                            "patch_size", "layer_norm_eps", "hidden_act"})
+  for (const char* field : {"num_attention_heads", "hidden_size", "num_hidden_layers", "intermediate_size",
+                            "image_size", "patch_size", "layer_norm_eps", "hidden_act"})
     for (const json& value : {json(json::object()), json(true), json(json::array())})
       EXPECT_TRUE(holds(error(vit_shapes(), {{field, value}}), {"config.json", field})) << value.dump();
   EXPECT_TRUE(holds(error(vit_shapes(), {{"num_attention_heads", "12"}}), {"num_attention_heads", "\"12\""}));
@@ -183,7 +189,8 @@ TEST(HubConfig, SizesThatContradictTheTensorsNameTheField) {
   EXPECT_TRUE(holds(error(vit_shapes(), {{"image_size", 64}}), {"image_size", "64", "3 x 3"}));
   EXPECT_TRUE(holds(error(vit_shapes(), {{"image_size", {12, 16}}}), {"image_size", "squares"}));
   EXPECT_EQ(config_of(vit_shapes(), {{"image_size", {12, 12}}, {"patch_size", {4, 4}}}).image_size, 12);
-  EXPECT_TRUE(holds(error(tower_shapes(false), {{"vision_config", {{"hidden_size", 32}}}}), {"hidden_size", "32", "48"}));
+  EXPECT_TRUE(
+      holds(error(tower_shapes(false), {{"vision_config", {{"hidden_size", 32}}}}), {"hidden_size", "32", "48"}));
 }
 
 TEST(HubConfig, DeepAndHugeJsonIsRefusedBeforeItIsRead) {

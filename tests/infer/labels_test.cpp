@@ -40,7 +40,9 @@ class LabelFile : public testing::Test {
 
 TEST_F(LabelFile, OneNameALine) {
   EXPECT_EQ(read("cat\ndog\neel, moray\n"), kAnimals);
-  EXPECT_EQ(read("\xEF\xBB\xBF" "cat\r\ndog\r\neel, moray\r\n\r\n"), kAnimals);
+  EXPECT_EQ(read("\xEF\xBB\xBF"
+                 "cat\r\ndog\r\neel, moray\r\n\r\n"),
+            kAnimals);
   EXPECT_EQ(read("Straße\n猫\n3\n"), (Names{"Straße", "猫", "3"}));
 }
 
@@ -51,9 +53,10 @@ TEST_F(LabelFile, CsvOfIndexAndNameInAnyOrder) {
 }
 
 TEST_F(LabelFile, JsonInItsUsualForms) {
-  for (const char* text : {R"(["cat", "dog", "eel, moray"])", R"({"0": "cat", "2": "eel, moray", "1": "dog"})",
-                           R"({"cat": 0, "eel, moray": 2, "dog": 1})", R"({"id2label": {"0": "cat", "1": "dog", "2": "eel, moray"}})",
-                           R"({"0": ["n01", "cat"], "1": ["n02", "dog"], "2": ["n03", "eel, moray"]})"})
+  for (const char* text :
+       {R"(["cat", "dog", "eel, moray"])", R"({"0": "cat", "2": "eel, moray", "1": "dog"})",
+        R"({"cat": 0, "eel, moray": 2, "dog": 1})", R"({"id2label": {"0": "cat", "1": "dog", "2": "eel, moray"}})",
+        R"({"0": ["n01", "cat"], "1": ["n02", "dog"], "2": ["n03", "eel, moray"]})"})
     EXPECT_EQ(read(text), kAnimals) << text;
 }
 
@@ -151,7 +154,8 @@ TEST(LabelsOfConfig, ErrorsNameTheField) {
   EXPECT_TRUE(holds(error({{"id2label", {{"0", nullptr}}}}, 1), {"id2label", "class 0", "null"}));
   EXPECT_TRUE(holds(error({{"id2label", 7}}, 1), {"id2label", "7"}));
   EXPECT_TRUE(holds(error({{"label_names", {"a", json::array()}}}, 2), {"label_names", "[]"}));
-  EXPECT_TRUE(holds(error({{"label_names", {"a"}}, {"label_descriptions", {{"a", 5}}}}, 1), {"label_descriptions", "5"}));
+  EXPECT_TRUE(
+      holds(error({{"label_names", {"a"}}, {"label_descriptions", {{"a", 5}}}}, 1), {"label_descriptions", "5"}));
 }
 
 TEST(LabelsOfConfig, ControlCharactersDoNotGoOn) {

@@ -1,7 +1,10 @@
 // The image tower of AIMv2 in transformers, and as its authors name it: Fini et al., arXiv:2411.14402.
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
@@ -90,7 +93,8 @@ std::vector<NameRow> rows(bool fused) {
 void zero_absent_biases(const std::function<bool(const std::string&)>& is_there, std::vector<Rule>& rules) {
   for (Rule& rule : rules)
     for (Piece& piece : rule.pieces)
-      if (piece.name.ends_with(".bias") && rule.ours.starts_with("blocks.") && !is_there(piece.name)) piece.name.clear();
+      if (piece.name.ends_with(".bias") && rule.ours.starts_with("blocks.") && !is_there(piece.name))
+        piece.name.clear();
 }
 
 std::vector<Rule> rules_of(const ModelConfig& config, bool fused) {
@@ -108,8 +112,8 @@ void read_config(const Checkpoint& checkpoint, const nlohmann::json& config, con
   check_config(config, "num_hidden_layers", m.depth);
   check_config(config, "intermediate_size", m.mlp_width);
   check_patch_size(config, m.patch_size);
-  m.heads = config.is_null() ? std::max<int64_t>(m.width / 128, 1)
-                             : config_heads(config, "num_attention_heads", m.width, 8);
+  m.heads =
+      config.is_null() ? std::max<int64_t>(m.width / 128, 1) : config_heads(config, "num_attention_heads", m.width, 8);
   m.eps = config_eps(config, "rms_norm_eps", 1e-5);
   if (const std::string gate = config_text(config, "hidden_act", "silu"); gate != "silu")
     fail(ErrorKind::data, "[config.json] hidden_act: needs silu, has ", gate);
@@ -153,7 +157,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 
 std::vector<Rule> rules(const ModelConfig& config) {
   std::vector<Rule> all = rules_of(config, false);
-  zero_absent_biases([&](const std::string& name) { return config.qkv_bias && name.find("attention") != name.npos; }, all);
+  zero_absent_biases([&](const std::string& name) { return config.qkv_bias && name.find("attention") != name.npos; },
+                     all);
   Renaming file;
   file.add("vision_model.", "");
   file.apply(all);

@@ -2,6 +2,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
@@ -61,7 +62,8 @@ std::vector<NameRow> rows(bool gated) {
 void zero_absent_biases(const Checkpoint& checkpoint, std::vector<Rule>& rules) {
   for (Rule& rule : rules)
     for (Piece& piece : rule.pieces)
-      if (piece.name.ends_with(".bias") && piece.name.find("layer.") != std::string::npos && !checkpoint.has(piece.name))
+      if (piece.name.ends_with(".bias") && piece.name.find("layer.") != std::string::npos &&
+          !checkpoint.has(piece.name))
         piece.name.clear();
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
@@ -103,8 +104,9 @@ std::vector<Rule> rules(const ModelConfig& config) {
   const bool map = config.pooling == "map" && config.classes == 0;
   const bool mean = config.pooling == "avg" && config.final_norm == FinalNorm::before;
   if (config.class_token || !(map || mean))
-    fail(ErrorKind::usage, "[", kWord, "] needs no class_token, and pooling map without classes, or avg behind the norm; ",
-         "the model ", config.name, " is another");
+    fail(ErrorKind::usage, "[", kWord,
+         "] needs no class_token, and pooling map without classes, or avg behind the norm; ", "the model ", config.name,
+         " is another");
   return rules_of(config);
 }
 

@@ -26,9 +26,9 @@ struct ActivationName {
   Activation activation;
 };
 constexpr std::array kActivations{
-    ActivationName{"gelu", Activation::gelu_erf},          ActivationName{"gelu_python", Activation::gelu_erf},
-    ActivationName{"gelu_new", Activation::gelu_tanh},     ActivationName{"gelu_pytorch_tanh", Activation::gelu_tanh},
-    ActivationName{"gelu_fast", Activation::gelu_tanh},    ActivationName{"gelu_accurate", Activation::gelu_tanh},
+    ActivationName{"gelu", Activation::gelu_erf},         ActivationName{"gelu_python", Activation::gelu_erf},
+    ActivationName{"gelu_new", Activation::gelu_tanh},    ActivationName{"gelu_pytorch_tanh", Activation::gelu_tanh},
+    ActivationName{"gelu_fast", Activation::gelu_tanh},   ActivationName{"gelu_accurate", Activation::gelu_tanh},
     ActivationName{"quick_gelu", Activation::quick_gelu},
 };
 
@@ -135,7 +135,8 @@ void assume(const nlohmann::json& config, std::string text, Recognised& found) {
 void without_ones(std::string_view ours, std::size_t count, std::vector<Rule>& rules) {
   Rule* rule = find_rule(rules, ours);
   if (rule == nullptr) return;
-  for (Piece& piece : rule->pieces) piece.shape.erase(piece.shape.begin(), piece.shape.begin() + static_cast<std::ptrdiff_t>(count));
+  for (Piece& piece : rule->pieces)
+    piece.shape.erase(piece.shape.begin(), piece.shape.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 int64_t read_grid(const Checkpoint& checkpoint, const std::string& name, std::size_t dimensions, int64_t prefix,
