@@ -16,12 +16,10 @@ COLUMNS = 112
 HEAD = """// Made by infer/imagenet_names.py from torchvision {torchvision} (models/_meta.py) and timm {timm} (imagenet_synsets.txt).
 #include "infer/imagenet_names.h"
 
-namespace vit {
-  {
-    namespace {
-    {
+namespace vit {{
+namespace {{
 
-      // clang-format off
+// clang-format off
 /// "01440764 tench\\n": the number of the noun in WordNet 3.0, and the name.
 constexpr std::string_view kTable =
 """
