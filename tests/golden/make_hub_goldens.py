@@ -289,6 +289,9 @@ def small_cases():
         "hf_siglip": Case(t.SiglipModel, t.SiglipConfig(**siglip_config), siglip, pooled, run=image_features),
         "hf_siglip_classifier": Case(t.SiglipForImageClassification, t.SiglipConfig(**siglip_config, num_labels=5),
                                      siglip),
+        "hf_siglip_trimmed": Case(  # as so400m of 384 pixels: patches do not fill the picture
+            t.SiglipVisionModel, t.SiglipVisionConfig(**dict(SIZES, image_size=37)),
+            SiglipImageProcessorPil(size=dict(height=37, width=37)), pooled),
         "hf_aimv2": Case(t.Aimv2VisionModel, t.Aimv2VisionConfig(**SIZES, use_head=False), clip, normed_mean),
         "hf_aimv2_native": Case(t.Aimv2VisionModel, t.Aimv2VisionConfig(**SIZES, is_native=True, use_head=False), clip,
                                 normed_mean),
