@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "infer/labels.h"
 #include "preprocess/config.h"
@@ -85,22 +86,54 @@ struct ChosenRule {
   std::string origin;
 };
 
-/// The named rule, else what lies beside the weights, else the family's.
-ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& options, int64_t side,
-                             std::string_view family) {
-  if (!options.preprocess.empty())
-    return {{published_rule(options.preprocess, side), {}}, concat("rule ", options.preprocess)};
+/// What lies beside the weights; none where nothing does. `side` 0: the rule's own.
+std::optional<ChosenRule> rule_of_folder(const Folder& folder, int64_t side) {
   for (const char* name : {"preprocessor_config.json", "processor_config.json"})
     if (const nlohmann::json json = folder.json(name); !json.is_null()) {
       const std::string type = config_text(folder.config, "model_type", "");
-      return {published_preprocess(json, (folder.path / name).string(), side, transformers_processor(type)), name};
+      return ChosenRule{published_preprocess(json, (folder.path / name).string(), side, transformers_processor(type)),
+                        name};
     }
   for (const char* field : {"pretrained_cfg", "preprocess_cfg", "input_size"})
     if (folder.config.is_object() && folder.config.contains(field))
-      return {published_preprocess(folder.config, folder.config_path.string(), side),
-              folder.config_path.filename().string()};
+      return ChosenRule{published_preprocess(folder.config, folder.config_path.string(), side),
+                        folder.config_path.filename().string()};
+  return std::nullopt;
+}
+
+/// Patches that do not fill the pictures see nothing of their right and lower edge (SigLIP's 27 of 14 pixels in 384).
+void trim_edges(int64_t side, PublishedRule& rule) {
+  PreprocessConfig& config = rule.config;
+  config.trim = config.size - side;
+  config.size = side;
+  rule.notes.push_back(
+      concat("pictures of ", side + config.trim, " pixels are cut to ", side, ", which whole patches see"));
+}
+
+/// The named rule, else what lies beside the weights, else the family's; for the pictures that the model takes.
+ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& options, const ModelConfig& model,
+                             std::string_view family) {
+  const int64_t side = model.image_size;
+  if (!options.preprocess.empty())
+    return {{published_rule(options.preprocess, side), {}}, concat("rule ", options.preprocess)};
+  if (std::optional<ChosenRule> rule = rule_of_folder(folder, 0)) {
+    const int64_t rest = rule->rule.config.size - side;
+    if (rest > 0 && rest < model.patch_size && options.image_size == 0)
+      trim_edges(side, rule->rule);
+    else if (rest != 0)
+      rule = rule_of_folder(folder, side);
+    return std::move(*rule);
+  }
   const std::string rule(usual_rule(family));
   return {{published_rule(rule, side), {}}, concat("rule ", rule, ", assumed of the family (--preprocess)")};
+}
+
+/// Models of transformers resize their positions to the pictures that their processor makes (DINOv2: 518 to 224).
+int64_t picture_size(const Folder& folder, const ImportModelOptions& options) {
+  if (options.image_size > 0 || !options.preprocess.empty()) return 0;
+  const bool by_processor =
+      !folder.json("preprocessor_config.json").is_null() || !folder.json("processor_config.json").is_null();
+  return by_processor ? rule_of_folder(folder, 0)->rule.config.size : 0;
 }
 
 /// What weights of others must say wherever they go.
@@ -131,9 +164,11 @@ std::shared_ptr<const TensorFile> open_weights(const std::filesystem::path& sour
 
 ImportedModel import_model(const std::filesystem::path& source, const ImportModelOptions& options) {
   const Folder folder = open_folder(source, options);
-  ImportedWeights weights =
-      import_weights(open_weights(source, options), folder.config,
-                     {.image_size = options.image_size, .new_classes = options.new_classes}, options.family);
+  ImportedWeights weights = import_weights(open_weights(source, options), folder.config,
+                                           {.image_size = options.image_size,
+                                            .picture_size = picture_size(folder, options),
+                                            .new_classes = options.new_classes},
+                                           options.family);
   ImportedModel imported{.open = std::move(weights.open), .report = {}};
   Model& model = imported.open.model;
   ImportReport& report = imported.report;
@@ -142,7 +177,7 @@ ImportedModel import_model(const std::filesystem::path& source, const ImportMode
   report.notes = std::move(weights.notes);
   for (Dropped& dropped : weights.dropped) report.dropped.push_back({std::move(dropped.name), std::move(dropped.why)});
 
-  const ChosenRule chosen = choose_preprocess(folder, options, model.config.image_size, report.family);
+  const ChosenRule chosen = choose_preprocess(folder, options, model.config, report.family);
   if (chosen.rule.config.size != model.config.image_size)
     fail(ErrorKind::usage, "[import] the preprocessing of ", chosen.origin, " makes pictures of ",
          chosen.rule.config.size, " pixels, the model takes ", model.config.image_size, "; choose with --image-size");
@@ -151,9 +186,9 @@ ImportedModel import_model(const std::filesystem::path& source, const ImportMode
   report.notes.insert(report.notes.end(), chosen.rule.notes.begin(), chosen.rule.notes.end());
 
   const nlohmann::json none;
-  Labels labels = options.labels.empty()
-                      ? labels_of_config(options.new_classes ? none : folder.config, model.config.classes)
-                      : labels_of_file(options.labels, model.config.classes);
+  Labels labels = options.labels.empty() ? labels_of_config(options.new_classes ? none : folder.config,
+                                                            model.config.classes, report.family)
+                                         : labels_of_file(options.labels, model.config.classes);
   model.class_names = std::move(labels.names);
   report.labels = std::move(labels.source);
 

@@ -28,7 +28,7 @@ struct ImportModelOptions {
 struct ImportReport {
   std::string family;
   std::string preprocess;  // where the rule comes from
-  std::string labels;      // where the names come from; empty = there are none
+  std::string labels;      // where the names come from, or why there are none
   struct Dropped {
     std::string name, why;
   };

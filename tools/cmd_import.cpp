@@ -45,7 +45,7 @@ void print_report(const ImportedModel& imported) {
   line("config", json_text(to_json(c)));
   line("parameters", std::to_string(model.layout.parameter_count()));
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
-  line("classes", model.class_names.empty() ? concat(c.classes, " without names")
+  line("classes", model.class_names.empty() ? concat(c.classes, " without names: ", report.labels)
                                             : concat(class_summary(model.class_names), " (", report.labels, ")"));
   line("preprocess", concat(json_text(model.preprocess), " (", report.preprocess, ")"));
   line("origin", json_text(model.origin));
@@ -88,7 +88,10 @@ void add_choices(CLI::App& command, ImportArgs& args) {
   command.add_option("--preprocess", options.preprocess, "a named rule (below) instead of the one beside the weights")
       ->type_name("RULE")
       ->check(one_of(published_rule_names()));
-  command.add_option("--labels", options.labels, "class names: a file, one a line or JSON, or imagenet-1k")
+  command
+      .add_option(
+          "--labels", options.labels,
+          "class names: a file (one a line, CSV of index and name, or JSON), or imagenet-1k or imagenet-1k-synsets")
       ->type_name("FILE");
   command
       .add_option("--image-size", options.image_size,
