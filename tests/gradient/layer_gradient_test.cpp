@@ -137,7 +137,8 @@ TEST(Gradient, PooledReadout) {
       constexpr int64_t kWidth = 7, kClasses = 4;
       const bool mean = pooling == Pooling::mean;
       LayerBench bench;
-      PooledReadout layer(bench.registry_, {.width = kWidth, .classes = kClasses, .pooling = pooling}, layer_norm);
+      PooledReadout layer(bench.registry_, {.width = kWidth, .classes = kClasses, .pooling = pooling},
+                          mean ? FinalNorms{.after = layer_norm} : FinalNorms{.before = layer_norm});
       bench.ready();
       bench.shard_.valid_tokens = pointer(valid);
       layer.pack(bench.training());

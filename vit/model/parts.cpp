@@ -90,10 +90,21 @@ std::vector<std::unique_ptr<Stage>> make_blocks(const ModelConfig& c, Registry& 
   return blocks;
 }
 
+/// The norms around a readout's pooling; `by_pooling`: where the one of this kind of readout stands, where nothing else
+/// is said.
+FinalNorms final_norms(const ModelConfig& c, FinalNorm by_pooling) {
+  const FinalNorm place = c.final_norm == FinalNorm::by_pooling ? by_pooling : c.final_norm;
+  FinalNorms norms;
+  if (place == FinalNorm::before) norms.before = norm_of(c);
+  if (place == FinalNorm::after) norms.after = norm_of(c);
+  return norms;
+}
+
 template <Pooling kPooling>
 std::unique_ptr<Readout> make_pooled_readout(const ModelConfig& c, Registry& registry) {
   return std::make_unique<PooledReadout>(
-      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling}, norm_of(c));
+      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling},
+      final_norms(c, kPooling == Pooling::mean ? FinalNorm::after : FinalNorm::before));
 }
 
 void share_grid(const Tokens& tokens, double* shares) {
@@ -144,7 +155,7 @@ std::unique_ptr<FeedForward> make_swiglu(const ModelConfig& c, Registry& registr
 
 std::unique_ptr<Readout> make_sequence_readout(const ModelConfig& c, Registry& registry) {
   return std::make_unique<SequenceReadout>(registry, SequenceReadout::Options{.width = c.width, .classes = c.classes},
-                                           norm_of(c));
+                                           final_norms(c, FinalNorm::before));
 }
 
 ConvTokenizer::Options conv_options(const ModelConfig& c) {
