@@ -27,10 +27,16 @@ void check_patches(const ModelConfig& c, Faults& faults) {
                " is not a multiple of patch_size ", c.patch_size);
 }
 
+/// The norm of a config in a place where it has one, else null.
+MakeNorm norm_where(bool wanted, const ModelConfig& c) { return wanted ? norm_of(c) : MakeNorm(); }
+
 std::unique_ptr<Tokenizer> make_patch_tokenizer(const ModelConfig& c, Registry& registry) {
-  return std::make_unique<PatchTokenizer>(
-      registry, PatchTokenizer::Options{
-                    .patches = c.patches(), .patch_size = c.patch_size, .channels = c.channels, .width = c.width});
+  return std::make_unique<PatchTokenizer>(registry, PatchTokenizer::Options{.patches = c.patches(),
+                                                                            .patch_size = c.patch_size,
+                                                                            .channels = c.channels,
+                                                                            .width = c.width,
+                                                                            .bias = c.patch_bias,
+                                                                            .norm = norm_where(c.patch_norm, c)});
 }
 
 std::unique_ptr<Norm> make_layer_norm(const ModelConfig& c, Registry& registry, const std::string& name,
@@ -94,10 +100,7 @@ std::vector<std::unique_ptr<Stage>> make_blocks(const ModelConfig& c, Registry& 
 /// is said.
 FinalNorms final_norms(const ModelConfig& c, FinalNorm by_pooling) {
   const FinalNorm place = c.final_norm == FinalNorm::by_pooling ? by_pooling : c.final_norm;
-  FinalNorms norms;
-  if (place == FinalNorm::before) norms.before = norm_of(c);
-  if (place == FinalNorm::after) norms.after = norm_of(c);
-  return norms;
+  return {.before = norm_where(place == FinalNorm::before, c), .after = norm_where(place == FinalNorm::after, c)};
 }
 
 template <Pooling kPooling>
@@ -309,7 +312,8 @@ std::unique_ptr<Embedding> make_embedding(const ModelConfig& config, Registry& r
   Embedding::Options options{.tokens = config.tokens(),
                              .width = config.width,
                              .position = position_embeddings().at(config.position).fill,
-                             .position_on_prefix = config.prefix_position};
+                             .position_on_prefix = config.prefix_position,
+                             .norm = norm_where(config.pre_norm, config)};
   for (const PrefixPart& part : prefix_tokens().rows())
     if (const int64_t count = part.count(config); count > 0)
       options.prefix.push_back({part.word, count, part.deviation});
