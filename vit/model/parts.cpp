@@ -30,10 +30,16 @@ void check_patches(const ModelConfig& c, Faults& faults) {
                " is not a multiple of patch_size ", c.patch_size);
 }
 
+/// The norm of a config in a place where it has one, else null.
+MakeNorm norm_where(bool wanted, const ModelConfig& c) { return wanted ? norm_of(c) : MakeNorm(); }
+
 std::unique_ptr<Tokenizer> make_patch_tokenizer(const ModelConfig& c, Registry& registry) {
-  return std::make_unique<PatchTokenizer>(
-      registry, PatchTokenizer::Options{
-                    .patches = c.patches(), .patch_size = c.patch_size, .channels = c.channels, .width = c.width});
+  return std::make_unique<PatchTokenizer>(registry, PatchTokenizer::Options{.patches = c.patches(),
+                                                                            .patch_size = c.patch_size,
+                                                                            .channels = c.channels,
+                                                                            .width = c.width,
+                                                                            .bias = c.patch_bias,
+                                                                            .norm = norm_where(c.patch_norm, c)});
 }
 
 std::unique_ptr<Norm> make_layer_norm(const ModelConfig& c, Registry& registry, const std::string& name,
@@ -42,7 +48,8 @@ std::unique_ptr<Norm> make_layer_norm(const ModelConfig& c, Registry& registry, 
 }
 
 Attention::Options attention_options(const ModelConfig& c) {
-  Attention::Options options{.width = c.width, .heads = c.heads, .qkv_bias = c.qkv_bias};
+  Attention::Options options{
+      .width = c.width, .heads = c.heads, .qkv_bias = c.qkv_bias, .norm = norm_where(c.attention_norm, c)};
   for (const QueryKeyMapPart& part : query_key_maps().rows())
     if (part.wanted(c))
       options.maps.push_back([make = part.make, c](Registry& registry, const std::string& name,
@@ -62,9 +69,12 @@ std::unique_ptr<Mixer> make_attention(const ModelConfig& c, Registry& registry, 
 
 std::unique_ptr<FeedForward> make_mlp(const ModelConfig& c, Registry& registry, const std::string& name,
                                       int dropout_site) {
-  return std::make_unique<Mlp>(
-      registry, name,
-      Mlp::Options{.width = c.width, .hidden = c.mlp_width, .activation = c.activation, .dropout_site = dropout_site});
+  return std::make_unique<Mlp>(registry, name,
+                               Mlp::Options{.width = c.width,
+                                            .hidden = c.mlp_width,
+                                            .activation = c.activation,
+                                            .dropout_site = dropout_site,
+                                            .norm = norm_where(c.mlp_norm, c)});
 }
 
 BlockParts block_parts(const ModelConfig& c) {
@@ -93,10 +103,18 @@ std::vector<std::unique_ptr<Stage>> make_blocks(const ModelConfig& c, Registry& 
   return blocks;
 }
 
+/// The norms around a readout's pooling; `by_pooling`: where the one of this kind of readout stands, where nothing else
+/// is said.
+FinalNorms final_norms(const ModelConfig& c, FinalNorm by_pooling) {
+  const FinalNorm place = c.final_norm == FinalNorm::by_pooling ? by_pooling : c.final_norm;
+  return {.before = norm_where(place == FinalNorm::before, c), .after = norm_where(place == FinalNorm::after, c)};
+}
+
 template <Pooling kPooling>
 std::unique_ptr<Readout> make_pooled_readout(const ModelConfig& c, Registry& registry) {
   return std::make_unique<PooledReadout>(
-      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling}, norm_of(c));
+      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling},
+      final_norms(c, kPooling == Pooling::mean ? FinalNorm::after : FinalNorm::before));
 }
 
 void share_grid(const ModelConfig&, const Tokens& tokens, double* shares) {
@@ -115,7 +133,7 @@ void check_norm_before(const ModelConfig& c, Faults& faults) {
 }
 
 /// Null where the config wants none.
-MakeNorm norm_before(const ModelConfig& c) { return c.final_norm == FinalNorm::none ? MakeNorm() : norm_of(c); }
+MakeNorm norm_before(const ModelConfig& c) { return norm_where(c.final_norm != FinalNorm::none, c); }
 
 void check_token_readout(const ModelConfig& c, Faults& faults) {
   needs_class_token(c, faults);
@@ -207,12 +225,14 @@ std::unique_ptr<Norm> make_rms_norm(const ModelConfig& c, Registry& registry, co
 std::unique_ptr<FeedForward> make_swiglu(const ModelConfig& c, Registry& registry, const std::string& name,
                                          int dropout_site) {
   return std::make_unique<SwiGlu>(
-      registry, name, SwiGlu::Options{.width = c.width, .hidden = c.mlp_width, .dropout_site = dropout_site});
+      registry, name,
+      SwiGlu::Options{
+          .width = c.width, .hidden = c.mlp_width, .dropout_site = dropout_site, .norm = norm_where(c.mlp_norm, c)});
 }
 
 std::unique_ptr<Readout> make_sequence_readout(const ModelConfig& c, Registry& registry) {
   return std::make_unique<SequenceReadout>(registry, SequenceReadout::Options{.width = c.width, .classes = c.classes},
-                                           norm_of(c));
+                                           final_norms(c, FinalNorm::before));
 }
 
 ConvTokenizer::Options conv_options(const ModelConfig& c) {
@@ -374,7 +394,8 @@ std::unique_ptr<Embedding> make_embedding(const ModelConfig& config, Registry& r
   Embedding::Options options{.tokens = config.tokens(),
                              .width = config.width,
                              .position = position_embeddings().at(config.position).fill,
-                             .position_on_prefix = config.prefix_position};
+                             .position_on_prefix = config.prefix_position,
+                             .norm = norm_where(config.pre_norm, config)};
   for (const PrefixPart& part : prefix_tokens().rows())
     if (const int64_t count = part.count(config); count > 0)
       options.prefix.push_back({part.word, count, part.deviation});
