@@ -75,7 +75,11 @@ Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const 
   return codec::decode(bytes, name, limits);
 }
 
-Image upright(const Image& image) { return image_from_rgb(codec::turned_upright(image.rgb, image.orientation)); }
+Image upright(const Image& image) {
+  Image turned = image_from_rgb(codec::turned_upright(image.rgb, image.orientation));
+  if (!image.clipped.empty()) turned.clipped = codec::turned_upright(image.clipped, image.orientation);
+  return turned;
+}
 
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
   const std::string bytes = read_file(path, limits.max_bytes);
