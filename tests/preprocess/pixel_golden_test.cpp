@@ -99,5 +99,13 @@ TEST(PixelGolden, DeepGrayIsClippedWhereTheRuleIsThatOfPillow) {
   }
 }
 
+TEST(PixelGolden, DeepGrayOfOpenCvIsClippedToo) {
+  const cv::Mat wide(1, 3, CV_16UC1, cv::Scalar(300));
+  PreprocessConfig config;
+  EXPECT_EQ(test::pixels_of(source_picture(image_from_bgr(wide), config).rgb), std::vector<uint8_t>(9, 1));
+  config.decoding = Decoding::pillow;
+  EXPECT_EQ(test::pixels_of(source_picture(image_from_bgr(wide), config).rgb), std::vector<uint8_t>(9, 255));
+}
+
 }  // namespace
 }  // namespace vit
