@@ -230,6 +230,14 @@ TEST(Resolve, ChosenGeometryActsOrIsAnError) {
             std::string::npos);
   EXPECT_NE(refusal("preprocess.resize_size", [](auto& p) { p.resize_size = 9; }).find("needs 8, has 9"),
             std::string::npos);
+  EXPECT_NE(refusal("preprocess.decoding", [](auto& p) { p.decoding = Decoding::pillow; }).find("needs full_range"),
+            std::string::npos);
+  EXPECT_NE(refusal("preprocess.fill",
+                    [](auto& p) {
+                      p.fill = {1, 2, 3};
+                    })
+                .find("fill has no effect"),
+            std::string::npos);
 }
 
 TEST(Resolve, FilesOfOneSizeAreAsFilesOfManySizes) {
@@ -363,6 +371,15 @@ TEST(InitialModel, TakesOverAllButTheHeadsNewClasses) {
                            at(fresh.weights, *fresh.layout.find(p.name)) + kept))
         << p.name;
   }
+}
+
+TEST(InitialModel, KeepsTheOriginOfTheWeights) {
+  const MemoryDataset data(8, 3, 6, 0);
+  const TrainConfig config = test::small_config();
+  Model old_model = make_initial_model(resolve(config, data), data);
+  EXPECT_TRUE(old_model.origin.is_null());
+  old_model.origin = {{"source", "elsewhere"}, {"licence", "mit"}};
+  EXPECT_EQ(make_initial_model(resolve(config, data, &old_model), data, &old_model).origin, old_model.origin);
 }
 
 TEST(InitialModel, AnotherArchitectureIsRefusedByFieldName) {
