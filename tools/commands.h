@@ -21,8 +21,9 @@ void add_eval_command(CLI::App& root, Run& run);
 void add_classify_command(CLI::App& root, Run& run);
 void add_explain_command(CLI::App& root, Run& run);
 void add_model_command(CLI::App& root, Run& run);
-/// A command of `vit model`.
+/// Commands of `vit model`.
 void add_quantize_command(CLI::App& parent, Run& run);
+void add_export_command(CLI::App& parent, Run& run);
 void add_bench_command(CLI::App& root, Run& run);
 /// Of the build, and not shown by --help.
 void add_man_command(CLI::App& root, Run& run);
