@@ -12,7 +12,7 @@ using Value = OnnxBuilder::Value;
 
 /// [B, D, rows, cols] to [B, rows * cols, D].
 Value in_rows(OnnxBuilder& b, const Value& x) {
-  return b.transpose(b.reshape(x, {0, b.config().width, -1}), {0, 2, 1});
+  return b.transpose(b.reshape(x, {0, b.config().width, b.config().tokens().patches()}), {0, 2, 1});
 }
 
 Value patch_tokens(OnnxBuilder& b, const Value& pixels) {

@@ -47,7 +47,7 @@ Value pool_sequence(OnnxBuilder& b, const Leaving& leaving) {
   const Value x = normed_tokens(b, leaving.back());
   const Value scores = b.transpose(onnx_linear(b, x, "attention_pool"), {0, 2, 1});
   const Value shares = b.node("Softmax", {scores}, {{"axis", int64_t{-1}}});
-  const Value sum = b.reshape(b.node("MatMul", {shares, x}), {0, -1});
+  const Value sum = b.reshape(b.node("MatMul", {shares, x}), {0, b.config().width});
   return normed_features(b, sum);
 }
 
