@@ -52,11 +52,14 @@ void run(benchmark::State& state, Body body, DType type = DType::f32) {
   state.counters["per_element"] = Counter(kCount, Counter::kIsIterationInvariantRate | Counter::kInvert);
 }
 
-void layernorm_forward(benchmark::State& state, DType to) {
-  run(state, [=](Data& d) {
-    vit::layernorm_forward(d.matrix(d.x), d.row.data(), d.other_row.data(), 1e-6f, d.matrix(d.y, to), d.mean.data(),
-                           d.rstd.data());
-  });
+void layernorm_forward(benchmark::State& state, DType from, DType to) {
+  run(
+      state,
+      [=](Data& d) {
+        vit::layernorm_forward(d.matrix(d.x, from), d.row.data(), d.other_row.data(), 1e-6f, d.matrix(d.y, to),
+                               d.mean.data(), d.rstd.data());
+      },
+      from);
 }
 
 void layernorm_backward(benchmark::State& state) {
@@ -105,9 +108,10 @@ void adamw(benchmark::State& state) {
   run(state, [](Data& d) { vit::adamw_update({}, d.x.data(), kCount, d.y.data(), d.z.data(), d.w.data()); });
 }
 
-BENCHMARK_CAPTURE(layernorm_forward, fp32, DType::f32);
-BENCHMARK_CAPTURE(layernorm_forward, bf16, DType::bf16);
-BENCHMARK_CAPTURE(layernorm_forward, int8, DType::i8);
+BENCHMARK_CAPTURE(layernorm_forward, fp32, DType::f32, DType::f32);
+BENCHMARK_CAPTURE(layernorm_forward, bf16, DType::f32, DType::bf16);
+BENCHMARK_CAPTURE(layernorm_forward, int8, DType::f32, DType::i8);
+BENCHMARK_CAPTURE(layernorm_forward, bf16_bf16, DType::bf16, DType::bf16);
 BENCHMARK(layernorm_backward);
 BENCHMARK_CAPTURE(gelu_forward, erf_fp32_fp32, Activation::gelu_erf, DType::f32, DType::f32);
 BENCHMARK_CAPTURE(gelu_forward, erf_fp32_bf16, Activation::gelu_erf, DType::f32, DType::bf16);
@@ -116,9 +120,13 @@ BENCHMARK_CAPTURE(gelu_forward, erf_bf16_bf16, Activation::gelu_erf, DType::bf16
 BENCHMARK_CAPTURE(gelu_forward, erf_bf16_int8, Activation::gelu_erf, DType::bf16, DType::i8);
 BENCHMARK_CAPTURE(gelu_forward, tanh_fp32_fp32, Activation::gelu_tanh, DType::f32, DType::f32);
 BENCHMARK_CAPTURE(gelu_forward, tanh_bf16_bf16, Activation::gelu_tanh, DType::bf16, DType::bf16);
+BENCHMARK_CAPTURE(gelu_forward, quick_fp32_fp32, Activation::quick_gelu, DType::f32, DType::f32);
+BENCHMARK_CAPTURE(gelu_forward, quick_bf16_bf16, Activation::quick_gelu, DType::bf16, DType::bf16);
 BENCHMARK_CAPTURE(gelu_backward, erf_fp32, Activation::gelu_erf, DType::f32);
 BENCHMARK_CAPTURE(gelu_backward, erf_bf16, Activation::gelu_erf, DType::bf16);
 BENCHMARK_CAPTURE(gelu_backward, tanh_fp32, Activation::gelu_tanh, DType::f32);
+BENCHMARK_CAPTURE(gelu_backward, quick_fp32, Activation::quick_gelu, DType::f32);
+BENCHMARK_CAPTURE(gelu_backward, quick_bf16, Activation::quick_gelu, DType::bf16);
 BENCHMARK_CAPTURE(convert, fp32_bf16, DType::f32, DType::bf16);
 BENCHMARK_CAPTURE(convert, bf16_fp32, DType::bf16, DType::f32);
 BENCHMARK_CAPTURE(convert, fp32_int8, DType::f32, DType::i8);

@@ -44,7 +44,7 @@ TEST_F(Bf16Gradient, Linear) {
 }
 
 TEST_F(Bf16Gradient, Mlp) {
-  for (Activation activation : {Activation::gelu_erf, Activation::gelu_tanh})
+  for (Activation activation : {Activation::gelu_erf, Activation::gelu_tanh, Activation::quick_gelu})
     expect_near_fp32([&](LayerBench& bench) {
       return test::mlp_pass(bench, {.width = 24, .hidden = 70, .activation = activation});
     });

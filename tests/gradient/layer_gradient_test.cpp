@@ -72,14 +72,11 @@ TEST(Gradient, Attention) {
 }
 
 TEST(Gradient, Mlp) {
-  for (Activation activation : {Activation::gelu_erf, Activation::gelu_tanh}) {
+  for (Activation activation : {Activation::gelu_erf, Activation::gelu_tanh, Activation::quick_gelu}) {
     LayerBench bench;
     const Pass pass = test::mlp_pass(bench, {.width = 6, .hidden = 17, .activation = activation});
-    bench.expect_gradients(
-        [&](const Weights& w, const Doubles& in) {
-          return test::mlp(in, w, "mlp", activation == Activation::gelu_tanh);
-        },
-        double_matrix(pass.x.span(), 6), pass.dy.span(), pass.dx.span());
+    bench.expect_gradients([&](const Weights& w, const Doubles& in) { return test::mlp(in, w, "mlp", activation); },
+                           double_matrix(pass.x.span(), 6), pass.dy.span(), pass.dx.span());
   }
 }
 
@@ -95,8 +92,7 @@ TEST(Gradient, Block) {
         SCOPED_TRACE(testing::Message() << "class_row " << class_row << " layer_scale " << layer_scale);
         bench.expect_gradients(
             [&](const Weights& w, const Doubles& in) {
-              const Doubles y = test::block(
-                  in, w, "b", {.tokens = kTokens, .heads = 2, .eps = 1e-3, .tanh_form = false, .valid = valid});
+              const Doubles y = test::block(in, w, "b", {.tokens = kTokens, .heads = 2, .eps = 1e-3, .valid = valid});
               return class_row ? class_rows(y) : y;
             },
             double_matrix(pass.x.span(), kWidth), pass.dy.span(), pass.dx.span());
@@ -137,7 +133,8 @@ TEST(Gradient, PooledReadout) {
       constexpr int64_t kWidth = 7, kClasses = 4;
       const bool mean = pooling == Pooling::mean;
       LayerBench bench;
-      PooledReadout layer(bench.registry_, {.width = kWidth, .classes = kClasses, .pooling = pooling}, layer_norm);
+      PooledReadout layer(bench.registry_, {.width = kWidth, .classes = kClasses, .pooling = pooling},
+                          mean ? FinalNorms{.after = layer_norm} : FinalNorms{.before = layer_norm});
       bench.ready();
       bench.shard_.valid_tokens = pointer(valid);
       layer.pack(bench.training());

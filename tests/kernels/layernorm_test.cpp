@@ -9,6 +9,7 @@
 #include "tests/support/each_target.h"
 #include "tests/support/guarded_matrix.h"
 #include "tests/support/tolerance.h"
+#include "vit/kernels/elementwise.h"
 
 namespace vit {
 namespace {
@@ -87,6 +88,35 @@ TEST_P(Layernorm, ForwardToNarrowTypes) {
     expect_close(y_bf16.values(), want, test::kBf16Elementwise);
     expect_close(y_int8.values(), want_int8, test::kInt8Elementwise);
     EXPECT_TRUE(y_bf16.intact() && y_int8.intact());
+  });
+}
+
+// bf16 rows are widened: the same numbers in fp32 give the same bits.
+TEST_P(Layernorm, RowsOfBf16AreWidened) {
+  test::for_each_target([&] {
+    const auto narrow = test::Guarded<BFloat16>::random(c_.rows, c_.cols, c_.gap, 1, 2);
+    auto narrow_dy = test::Guarded<BFloat16>::random(c_.rows, c_.cols, c_.gap, 4), in_place = narrow;
+    GuardedMatrix x(c_.rows, c_.cols), dy = x, want = x, y = x, want_dgamma(1, c_.cols), want_dbeta(1, c_.cols);
+    want_dgamma.fill(0), want_dbeta.fill(0);
+    auto dgamma = want_dgamma, dbeta = want_dbeta;
+    convert(narrow.view(), x.view());
+    convert(narrow_dy.view(), dy.view());
+    layernorm_forward(x.view(), gamma_.data(), beta_.data(), kEps, want.view(), mean_.data(), rstd_.data());
+    layernorm_forward(narrow.view(), gamma_.data(), beta_.data(), kEps, y.view(), nullptr, nullptr);
+    expect_close(y.values(), want.values(), kExact);
+    test::Guarded<BFloat16> rounded(c_.rows, c_.cols);
+    convert(want.view(), rounded.view());
+    layernorm_forward(in_place.view(), gamma_.data(), beta_.data(), kEps, in_place.view(), nullptr, nullptr);
+    expect_close(in_place.values(), rounded.values(), kExact);
+    layernorm_backward(dy.view(), x.view(), mean_.data(), rstd_.data(), gamma_.data(), {}, dy.view(),
+                       want_dgamma.data(), want_dbeta.data());
+    convert(dy.view(), rounded.view());
+    layernorm_backward(narrow_dy.view(), narrow.view(), mean_.data(), rstd_.data(), gamma_.data(), {}, narrow_dy.view(),
+                       dgamma.data(), dbeta.data());
+    expect_close(narrow_dy.values(), rounded.values(), kExact);
+    expect_close(dgamma.values(), want_dgamma.values(), kExact);
+    expect_close(dbeta.values(), want_dbeta.values(), kExact);
+    EXPECT_TRUE(y.intact() && in_place.intact() && narrow_dy.intact());
   });
 }
 
@@ -173,6 +203,18 @@ TEST(LayernormNumerics, NotANumberSpreadsToItsRowOnly) {
   test::Guarded<int8_t> bytes(3, 20);
   layernorm_forward(x.view(), ones.data(), ones.data(), kEps, bytes.view(), nullptr, nullptr);
   for (int64_t c = 0; c < 20; ++c) EXPECT_EQ(bytes(1, c), 0);
+}
+
+TEST(LayernormNumerics, TypesThatDoNotMatchAreErrors) {
+  GuardedMatrix x(3, 4), v(1, 4);
+  test::Guarded<BFloat16> narrow(3, 4);
+  test::Guarded<int8_t> bytes(3, 4);
+  EXPECT_THROW(layernorm_forward(bytes.view(), v.data(), v.data(), kEps, x.view(), nullptr, nullptr), Error);
+  for (const bool wrong_dy : {true, false})
+    EXPECT_THROW(
+        layernorm_backward(wrong_dy ? ConstMatrix(narrow.view()) : ConstMatrix(x.view()), x.view(), v.data(), v.data(),
+                           v.data(), {}, wrong_dy ? Matrix(x.view()) : Matrix(narrow.view()), v.data(), v.data()),
+        Error);
 }
 
 TEST(LayernormNumerics, ShapesThatDoNotMatchAreErrors) {

@@ -10,6 +10,7 @@
 #include "tests/support/each_target.h"
 #include "tests/support/guarded_matrix.h"
 #include "tests/support/tolerance.h"
+#include "vit/kernels/elementwise.h"
 
 namespace vit {
 namespace {
@@ -73,6 +74,32 @@ TEST_P(Rmsnorm, ForwardToNarrowTypes) {
     expect_close(y_bf16.values(), want(), test::kBf16Elementwise);
     expect_close(y_int8.values(), want_int8, test::kInt8Elementwise);
     EXPECT_TRUE(y_bf16.intact() && y_int8.intact());
+  });
+}
+
+// bf16 rows are widened: the same numbers in fp32 give the same bits.
+TEST_P(Rmsnorm, RowsOfBf16AreWidened) {
+  test::for_each_target([&] {
+    const auto narrow = test::Guarded<BFloat16>::random(c_.rows, c_.cols, c_.gap, 1, 2);
+    auto narrow_dy = test::Guarded<BFloat16>::random(c_.rows, c_.cols, c_.gap, 4), in_place = narrow;
+    GuardedMatrix x(c_.rows, c_.cols), dy = x, want = x, y = x, want_dgamma(1, c_.cols);
+    want_dgamma.fill(0);
+    auto dgamma = want_dgamma;
+    convert(narrow.view(), x.view());
+    convert(narrow_dy.view(), dy.view());
+    rmsnorm_forward(x.view(), gamma_.data(), kEps, want.view(), rstd_.data());
+    rmsnorm_forward(narrow.view(), gamma_.data(), kEps, y.view(), nullptr);
+    expect_close(y.values(), want.values(), kExact);
+    test::Guarded<BFloat16> rounded(c_.rows, c_.cols);
+    convert(want.view(), rounded.view());
+    rmsnorm_forward(in_place.view(), gamma_.data(), kEps, in_place.view(), nullptr);
+    expect_close(in_place.values(), rounded.values(), kExact);
+    rmsnorm_backward(dy.view(), x.view(), rstd_.data(), gamma_.data(), {}, dy.view(), want_dgamma.data());
+    convert(dy.view(), rounded.view());
+    rmsnorm_backward(narrow_dy.view(), narrow.view(), rstd_.data(), gamma_.data(), {}, narrow_dy.view(), dgamma.data());
+    expect_close(narrow_dy.values(), rounded.values(), kExact);
+    expect_close(dgamma.values(), want_dgamma.values(), kExact);
+    EXPECT_TRUE(y.intact() && in_place.intact() && narrow_dy.intact());
   });
 }
 
@@ -142,6 +169,15 @@ TEST_P(Rmsnorm, GradientMatchesDifferences) {
 INSTANTIATE_TEST_SUITE_P(Sizes, Rmsnorm,
                          testing::Values(Case{1, 1, 0}, Case{3, 2, 1}, Case{2, 15, 0}, Case{5, 16, 3}, Case{9, 17, 0},
                                          Case{4, 64, 0}, Case{11, 100, 5}, Case{17, 192, 0}, Case{3, 770, 2}));
+
+TEST(RmsnormErrors, WrongTypesAreErrors) {
+  GuardedMatrix m(4, 8), gamma(1, 8), rstd(1, 4);
+  test::Guarded<BFloat16> narrow(4, 8);
+  test::Guarded<int8_t> bytes(4, 8);
+  EXPECT_THROW(rmsnorm_forward(bytes.view(), gamma.data(), kEps, m.view(), nullptr), Error);
+  EXPECT_THROW(rmsnorm_backward(narrow.view(), m.view(), rstd.data(), gamma.data(), {}, m.view(), gamma.data()), Error);
+  EXPECT_THROW(rmsnorm_backward(m.view(), m.view(), rstd.data(), gamma.data(), {}, narrow.view(), gamma.data()), Error);
+}
 
 TEST(RmsnormErrors, WrongShapesAreErrors) {
   GuardedMatrix m(4, 8), other(5, 8), gamma(1, 8), rstd(1, 4);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "vit/kernels/gemm.h"
+
 namespace vit::test {
 
 /// Row-major matrix of doubles.
@@ -53,8 +55,9 @@ inline Matrix layernorm(const Matrix& x, const Weights& w, const std::string& na
   return y;
 }
 
-inline double gelu(double x, bool tanh_form) {
-  if (!tanh_form) return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
+inline double gelu(double x, Activation kind) {
+  if (kind == Activation::quick_gelu) return x / (1 + std::exp(-1.702 * x));
+  if (kind == Activation::gelu_erf) return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
   return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
 }
 
@@ -84,9 +87,9 @@ inline Matrix attention(const Matrix& x, const Weights& w, const std::string& na
   return linear(joined, w, name + ".proj");
 }
 
-inline Matrix mlp(const Matrix& x, const Weights& w, const std::string& name, bool tanh_form) {
+inline Matrix mlp(const Matrix& x, const Weights& w, const std::string& name, Activation activation) {
   Matrix hidden = linear(x, w, name + ".fc1");
-  for (double& h : hidden.v) h = gelu(h, tanh_form);
+  for (double& h : hidden.v) h = gelu(h, activation);
   return linear(hidden, w, name + ".fc2");
 }
 
@@ -103,14 +106,14 @@ struct BlockShape {
   int64_t tokens = 0;
   int64_t heads = 0;
   double eps = 1e-6;
-  bool tanh_form = false;
+  Activation activation = Activation::gelu_erf;
   std::vector<int32_t> valid;
 };
 
 inline Matrix block(const Matrix& x, const Weights& w, const std::string& name, const BlockShape& s) {
   const Matrix a = attention(layernorm(x, w, name + ".norm1", s.eps), w, name + ".attn", s.tokens, s.heads, s.valid);
   const Matrix middle = residual(x, a, w, name + ".ls1");
-  return residual(middle, mlp(layernorm(middle, w, name + ".norm2", s.eps), w, name + ".mlp", s.tanh_form), w,
+  return residual(middle, mlp(layernorm(middle, w, name + ".norm2", s.eps), w, name + ".mlp", s.activation), w,
                   name + ".ls2");
 }
 

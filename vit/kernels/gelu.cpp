@@ -28,18 +28,21 @@ class Piecewise {
   using Table = GeluTable<kDegree>;
   using VF = rows::VF;
 
-  explicit Piecewise(const Table& table) {
+  explicit Piecewise(const Table& table) : end_(hn::Set(d, table.end())), per_width_(hn::Set(d, 1 / table.width)) {
     for (int i = 0; i <= kDegree; ++i) {
       low_[i] = hn::Load(d, table.c[i]);
       high_[i] = hn::Load(d, table.c[i] + Table::kSegments / 2);
     }
   }
 
-  /// f(a) for 0 <= a <= Table::kEnd; NaN for NaN. Two vectors step by step: the chain of one is long.
+  /// Where the table ends.
+  HWY_INLINE VF End() const { return end_; }
+
+  /// f(a) for 0 <= a <= End(); NaN for NaN. Two vectors step by step: the chain of one is long.
   HWY_INLINE void operator()(const VF (&a)[2], VF (&result)[2]) const {
     const VF magic = hn::Set(d, 12582912.0f);  // 1.5 * 2^23: the sum ends in n, the only bits that are looked at
     VF n[2];
-    for (int k = 0; k < 2; ++k) n[k] = hn::MulAdd(a[k], hn::Set(d, 1 / Table::kWidth), magic);
+    for (int k = 0; k < 2; ++k) n[k] = hn::MulAdd(a[k], per_width_, magic);
     for (int k = 0; k < 2; ++k) result[k] = Lookup(kDegree, n[k]);
 #pragma GCC unroll 8
     for (int i = kDegree - 1; i >= 0; --i)
@@ -53,6 +56,7 @@ class Piecewise {
     return VF{_mm512_permutex2var_ps(low_[i].raw, _mm512_castps_si512(n.raw), high_[i].raw)};
   }
 
+  VF end_, per_width_;
   VF low_[kDegree + 1], high_[kDegree + 1];
 };
 
@@ -65,7 +69,7 @@ struct TableForward {
   HWY_INLINE void operator()(rows::VF (&v)[2]) const {
     const rows::DF d;
     const hn::RebindToSigned<rows::DF> di;
-    const auto end = hn::BitCast(di, hn::Set(d, GeluTable<kDegree>::kEnd));
+    const auto end = hn::BitCast(di, tail.End());
     rows::VF a[2], q[2];
     for (int k = 0; k < 2; ++k) a[k] = hn::BitCast(d, hn::Min(hn::BitCast(di, hn::Abs(v[k])), end));
     tail(a, q);
@@ -82,23 +86,35 @@ struct TableBackward {
   HWY_INLINE void operator()(rows::VF (&g)[2], const rows::VF (&v)[2]) const {
     const rows::DF d;
     rows::VF a[2], s[2];
-    for (int k = 0; k < 2; ++k) a[k] = hn::Min(hn::Set(d, GeluTable<kDegree>::kEnd), hn::Abs(v[k]));
+    for (int k = 0; k < 2; ++k) a[k] = hn::Min(slope.End(), hn::Abs(v[k]));
     slope(a, s);
     for (int k = 0; k < 2; ++k) s[k] = hn::Xor(s[k], hn::And(v[k], hn::SignBit(d)));
     for (int k = 0; k < 2; ++k) g[k] = hn::Mul(g[k], hn::Add(s[k], hn::Set(d, 0.5f)));
   }
 };
 
+template <class Y, int kDegree, class Body>
+HWY_INLINE void WithTail(Activation kind, Body body) {
+  body(TableForward<kDegree, !std::is_same_v<Y, int8_t>>{Piecewise<kDegree>(gelu_tail_table<kDegree>(kind))});
+}
+
 template <class Y, class Body>
 HWY_INLINE void WithForward(Activation kind, Body body) {
   constexpr int kDegree = sizeof(Y) == sizeof(float) ? 3 : 2;
-  body(TableForward<kDegree, !std::is_same_v<Y, int8_t>>{Piecewise<kDegree>(gelu_tail_table<kDegree>(kind))});
+  if (kind == Activation::quick_gelu) return WithTail<Y, kDegree + 1>(kind, body);
+  WithTail<Y, kDegree>(kind, body);
+}
+
+template <int kDegree, class Body>
+HWY_INLINE void WithSlope(Activation kind, Body body) {
+  body(TableBackward<kDegree>{Piecewise<kDegree>(gelu_slope_table<kDegree>(kind))});
 }
 
 template <class Y, class Body>
 HWY_INLINE void WithBackward(Activation kind, Body body) {
   constexpr int kDegree = sizeof(Y) == sizeof(float) ? 4 : 2;
-  body(TableBackward<kDegree>{Piecewise<kDegree>(gelu_slope_table<kDegree>(kind))});
+  if (kind == Activation::quick_gelu) return WithSlope<kDegree + 1>(kind, body);
+  WithSlope<kDegree>(kind, body);
 }
 
 #else  // HWY_TARGET
@@ -123,6 +139,13 @@ struct BackwardPair {
   }
 };
 
+template <class V>
+HWY_INLINE V LogisticOfMinus(V x) {
+  const hn::DFromV<V> d;
+  const V one = hn::Set(d, 1.0f);
+  return hn::Div(one, hn::Add(one, math::Exp(d, x)));
+}
+
 // The tanh form is x s(2u), s the logistic function, u = sqrt(2 / pi) (x + 0.044715 x^3).
 constexpr float kTwoSqrtTwoOverPi = 1.59576912f;
 constexpr float kCubic = 0.044715f;
@@ -131,9 +154,15 @@ template <class V>
 HWY_INLINE V Logistic2u(V x) {
   const hn::DFromV<V> d;
   const V cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, kCubic), hn::Set(d, 1.0f));
-  const V minus_2u = hn::Mul(hn::Mul(x, hn::Set(d, -kTwoSqrtTwoOverPi)), cubic);
-  const V one = hn::Set(d, 1.0f);
-  return hn::Div(one, hn::Add(one, math::Exp(d, minus_2u)));
+  return LogisticOfMinus(hn::Mul(hn::Mul(x, hn::Set(d, -kTwoSqrtTwoOverPi)), cubic));
+}
+
+// The quick form is x s(1.702 x).
+constexpr float kQuick = 1.702f;
+
+template <class V>
+HWY_INLINE V LogisticQuick(V x) {
+  return LogisticOfMinus(hn::Mul(x, hn::Set(hn::DFromV<V>(), -kQuick)));
 }
 
 // gelu(x)
@@ -148,6 +177,13 @@ struct TanhForward {
   template <class V>
   HWY_INLINE V operator()(V x) const {
     return hn::Mul(x, Logistic2u(x));
+  }
+};
+
+struct QuickForward {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    return hn::Mul(x, LogisticQuick(x));
   }
 };
 
@@ -173,17 +209,29 @@ struct TanhSlope {
   }
 };
 
+// d(x s) = s + 1.702 x s (1 - s)
+struct QuickSlope {
+  template <class V>
+  HWY_INLINE V operator()(V x) const {
+    const hn::DFromV<V> d;
+    const V s = LogisticQuick(x);
+    return hn::MulAdd(hn::Mul(hn::Mul(x, s), hn::Sub(hn::Set(d, 1.0f), s)), hn::Set(d, kQuick), s);
+  }
+};
+
 // body(the function of this kind for results of type Y)
 template <class Y, class Body>
 HWY_INLINE void WithForward(Activation kind, Body body) {
   constexpr bool kKeepNaN = !std::is_same_v<Y, int8_t>;
   if (kind == Activation::gelu_erf) return body(ForwardPair<ErfForward, kKeepNaN>());
+  if (kind == Activation::quick_gelu) return body(ForwardPair<QuickForward, kKeepNaN>());
   body(ForwardPair<TanhForward, kKeepNaN>());
 }
 
 template <class Y, class Body>
 HWY_INLINE void WithBackward(Activation kind, Body body) {
   if (kind == Activation::gelu_erf) return body(BackwardPair<ErfSlope>());
+  if (kind == Activation::quick_gelu) return body(BackwardPair<QuickSlope>());
   body(BackwardPair<TanhSlope>());
 }
 
@@ -230,8 +278,7 @@ HWY_EXPORT(GeluForward);
 HWY_EXPORT(GeluBackward);
 
 void check_kind(const char* function, Activation kind) {
-  if (kind == Activation::none)
-    fail(ErrorKind::internal, "[", function, "] needs gelu_erf or gelu_tanh, has no activation");
+  if (kind == Activation::none) fail(ErrorKind::internal, "[", function, "] needs a form of GELU, has no activation");
 }
 
 }  // namespace

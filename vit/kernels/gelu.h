@@ -1,6 +1,6 @@
-// Gaussian error linear unit: x Phi(x) by the error function, or its tanh form. Hendrycks and Gimpel,
-// arXiv:1606.08415. All functions run on the calling thread, on matrices of one shape [M, D]. They throw Error
-// (internal) for another shape or type, or Activation::none.
+// Gaussian error linear unit: x Phi(x) by the error function, its tanh form, or the quick one, x / (1 + e^(-1.702 x)).
+// Hendrycks and Gimpel, arXiv:1606.08415. All functions run on the calling thread, on matrices of one shape [M, D].
+// They throw Error (internal) for another shape or type, or Activation::none.
 #pragma once
 
 #include "vit/core/matrix.h"

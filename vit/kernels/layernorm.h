@@ -6,16 +6,15 @@
 
 namespace vit {
 
-/// x, y [M, D] (rows may be strided, y may be x); y is fp32, bf16 or int8: rounded to nearest, at most 127 either way,
-/// its scale being part of gamma and beta [D]. mean and rstd [M] are written for backward unless null.
-/// Throws Error (internal) when the shapes do not match.
-void layernorm_forward(TensorView<const float> x, const float* gamma, const float* beta, float eps, Matrix y,
-                       float* mean, float* rstd);
+/// x, y [M, D] (rows may be strided, y may be x where the types are equal); x is fp32 or bf16, y fp32, bf16 or int8:
+/// rounded to nearest, at most 127 either way, its scale being part of gamma and beta [D]. mean and rstd [M] are
+/// written for backward unless null. Throws Error (internal) when shapes or types do not match.
+void layernorm_forward(ConstMatrix x, const float* gamma, const float* beta, float eps, Matrix y, float* mean,
+                       float* rstd);
 
-/// dx [M, D] = gradient through the norm, plus `residual` [M, D] where given (dx may be dy or residual);
-/// dgamma, dbeta [D] are added to, in row order.
-void layernorm_backward(TensorView<const float> dy, TensorView<const float> x, const float* mean, const float* rstd,
-                        const float* gamma, TensorView<const float> residual, TensorView<float> dx, float* dgamma,
-                        float* dbeta);
+/// dx [M, D] = gradient through the norm, plus `residual` [M, D] where given (dx may be dy or residual); dy, x and dx
+/// are all fp32 or all bf16. dgamma, dbeta [D] are added to, in row order.
+void layernorm_backward(ConstMatrix dy, ConstMatrix x, const float* mean, const float* rstd, const float* gamma,
+                        TensorView<const float> residual, Matrix dx, float* dgamma, float* dbeta);
 
 }  // namespace vit

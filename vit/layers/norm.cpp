@@ -24,18 +24,18 @@ Norm::Saved LayerNorm::plan(Arena& arena, int64_t rows) const {
   return {arena.take<float>({rows}), arena.take<float>({rows})};
 }
 
-void LayerNorm::forward(TensorView<const float> x, Matrix y) const {
+void LayerNorm::forward(ConstMatrix x, Matrix y) const {
   const ProfileScope profile("norm");
   layernorm_forward(x, gamma_.data(), beta_.data(), eps_, y, nullptr, nullptr);
 }
 
-void LayerNorm::forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const {
+void LayerNorm::forward_train(ConstMatrix x, Matrix y, const Saved& saved) const {
   const ProfileScope profile("norm");
   layernorm_forward(x, gamma_.data(), beta_.data(), eps_, y, saved.mean.data(), saved.rstd.data());
 }
 
-void LayerNorm::backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                         const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const {
+void LayerNorm::backward(ConstMatrix dy, ConstMatrix x, const Saved& saved, const Shard& shard,
+                         const Gradients& gradients, TensorView<const float> residual, Matrix dx) const {
   const ProfileScope profile("norm backward");
   gradients.in_turn(section_, shard, [&] {
     layernorm_backward(dy, x, saved.mean.data(), saved.rstd.data(), gamma_.data(), residual, dx, gradients.at(weight_),

@@ -23,15 +23,21 @@ class Norm {
   /// What backward needs of each row [M]; null where a kind has no use for it.
   struct Saved {
     TensorView<float> mean, rstd;
+
+    /// Of `count` rows from `begin`.
+    Saved slice(int64_t begin, int64_t count) const {
+      return {mean ? mean.slice(begin, count) : mean, rstd ? rstd.slice(begin, count) : rstd};
+    }
   };
   virtual Saved plan(Arena& arena, int64_t rows) const = 0;
 
-  /// y [M, D] of any type, for the product that reads it.
-  virtual void forward(TensorView<const float> x, Matrix y) const = 0;
-  virtual void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const = 0;
-  /// dx [M, D] = gradient of x + `residual` where given (dx may be residual).
-  virtual void backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                        const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const = 0;
+  /// y [M, D] of any type, for the product that reads it, from x, fp32 or bf16; y may be x where the types are equal.
+  virtual void forward(ConstMatrix x, Matrix y) const = 0;
+  virtual void forward_train(ConstMatrix x, Matrix y, const Saved& saved) const = 0;
+  /// dx [M, D] = gradient of x + `residual` where given (dx may be dy or residual); dy, x and dx of one type, fp32 or
+  /// bf16.
+  virtual void backward(ConstMatrix dy, ConstMatrix x, const Saved& saved, const Shard& shard,
+                        const Gradients& gradients, TensorView<const float> residual, Matrix dx) const = 0;
 };
 
 /// Makes a norm of one width under a name: the norm of a model.
@@ -46,10 +52,10 @@ class LayerNorm final : public Norm {
   void pack(const Packing& packing, float output_scale = 1) override;
   std::vector<Channels::Source> outputs() const override { return {{weight_, 0}, {bias_, 0}}; }
   Saved plan(Arena& arena, int64_t rows) const override;
-  void forward(TensorView<const float> x, Matrix y) const override;
-  void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const override;
-  void backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const override;
+  void forward(ConstMatrix x, Matrix y) const override;
+  void forward_train(ConstMatrix x, Matrix y, const Saved& saved) const override;
+  void backward(ConstMatrix dy, ConstMatrix x, const Saved& saved, const Shard& shard, const Gradients& gradients,
+                TensorView<const float> residual, Matrix dx) const override;
 
  private:
   int64_t width_;

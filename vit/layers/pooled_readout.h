@@ -1,12 +1,11 @@
-// The class token or the mean of the grid's tokens, norm, Linear. With the class token the norm commutes with picking
-// its row, so it runs on the pooled rows only ("norm"); mean pooling norms after the mean, as timm does ("fc_norm").
+// The class token or the mean of the grid's tokens, norm, Linear. The norm stands before the pooling ("norm") or behind
+// it ("fc_norm"). It works row by row, so that of the class token runs on the pooled rows only, wherever it stands.
 #pragma once
 
-#include <memory>
 #include <optional>
 
+#include "vit/layers/final_norm.h"
 #include "vit/layers/linear.h"
-#include "vit/layers/norm.h"
 #include "vit/layers/readout.h"
 
 namespace vit {
@@ -23,12 +22,12 @@ class PooledReadout final : public Readout {
     int64_t classes = 0;                     // 0 = no Linear, the features come out
     Pooling pooling = Pooling::class_token;  // reads the first tokens alone; mean reads all
   };
-  /// Registers norm or fc_norm, and head.
-  PooledReadout(Registry& registry, const Options& options, const MakeNorm& norm);
+  /// Registers norm, fc_norm or neither, and head.
+  PooledReadout(Registry& registry, const Options& options, const FinalNorms& norms);
 
   void pack(const Packing& packing) override;
   State plan(Arena& arena, const Shard& largest, bool training) const override;
-  TensorView<float> features(const State& state) const override { return state_of<Saved>(state).features; }
+  TensorView<float> features(const State& state) const override { return state_of<Saved>(state).features(); }
   void forward(TensorView<const float> x, const Shard& shard, const State& state,
                TensorView<float> logits) const override;
   void backward(TensorView<const float> dlogits, TensorView<const float> x, const State& state, const Shard& shard,
@@ -37,15 +36,18 @@ class PooledReadout final : public Readout {
 
  private:
   struct Saved {
-    TensorView<float> pooled;  // [B, D]
-    Norm::Saved norm;
-    TensorView<float> features;   // [B, D], after the norm
+    OptionalNorm::Saved tokens;   // [M, D]
+    TensorView<float> pooled;     // [B, D]
+    OptionalNorm::Saved norm;     // [B, D]
     TensorView<float> dfeatures;  // [B, D] of backward; null in inference
+
+    TensorView<float> features() const { return norm.y ? norm.y : pooled; }
   };
   void pool(TensorView<const float> x, const Shard& shard, TensorView<float> pooled) const;
 
   Options options_;
-  std::unique_ptr<Norm> norm_;
+  OptionalNorm tokens_norm_;  // of all tokens, where their mean is taken
+  OptionalNorm pooled_norm_;
   std::optional<Linear> linear_;
 };
 

@@ -15,18 +15,18 @@ void RmsNorm::pack(const Packing& packing, float output_scale) {
   scale(packing.values(weight_).data, width_, output_scale, gamma_.data());
 }
 
-void RmsNorm::forward(TensorView<const float> x, Matrix y) const {
+void RmsNorm::forward(ConstMatrix x, Matrix y) const {
   const ProfileScope profile("norm");
   rmsnorm_forward(x, gamma_.data(), eps_, y, nullptr);
 }
 
-void RmsNorm::forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const {
+void RmsNorm::forward_train(ConstMatrix x, Matrix y, const Saved& saved) const {
   const ProfileScope profile("norm");
   rmsnorm_forward(x, gamma_.data(), eps_, y, saved.rstd.data());
 }
 
-void RmsNorm::backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                       const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const {
+void RmsNorm::backward(ConstMatrix dy, ConstMatrix x, const Saved& saved, const Shard& shard,
+                       const Gradients& gradients, TensorView<const float> residual, Matrix dx) const {
   const ProfileScope profile("norm backward");
   gradients.in_turn(section_, shard, [&] {
     rmsnorm_backward(dy, x, saved.rstd.data(), gamma_.data(), residual, dx, gradients.at(weight_));

@@ -15,10 +15,10 @@ class RmsNorm final : public Norm {
   void pack(const Packing& packing, float output_scale = 1) override;
   std::vector<Channels::Source> outputs() const override { return {{weight_, 0}}; }
   Saved plan(Arena& arena, int64_t rows) const override { return {{}, arena.take<float>({rows})}; }
-  void forward(TensorView<const float> x, Matrix y) const override;
-  void forward_train(TensorView<const float> x, Matrix y, const Saved& saved) const override;
-  void backward(TensorView<const float> dy, TensorView<const float> x, const Saved& saved, const Shard& shard,
-                const Gradients& gradients, TensorView<const float> residual, TensorView<float> dx) const override;
+  void forward(ConstMatrix x, Matrix y) const override;
+  void forward_train(ConstMatrix x, Matrix y, const Saved& saved) const override;
+  void backward(ConstMatrix dy, ConstMatrix x, const Saved& saved, const Shard& shard, const Gradients& gradients,
+                TensorView<const float> residual, Matrix dx) const override;
 
  private:
   int64_t width_;

@@ -27,10 +27,16 @@ void check_patches(const ModelConfig& c, Faults& faults) {
                " is not a multiple of patch_size ", c.patch_size);
 }
 
+/// The norm of a config in a place where it has one, else null.
+MakeNorm norm_where(bool wanted, const ModelConfig& c) { return wanted ? norm_of(c) : MakeNorm(); }
+
 std::unique_ptr<Tokenizer> make_patch_tokenizer(const ModelConfig& c, Registry& registry) {
-  return std::make_unique<PatchTokenizer>(
-      registry, PatchTokenizer::Options{
-                    .patches = c.patches(), .patch_size = c.patch_size, .channels = c.channels, .width = c.width});
+  return std::make_unique<PatchTokenizer>(registry, PatchTokenizer::Options{.patches = c.patches(),
+                                                                            .patch_size = c.patch_size,
+                                                                            .channels = c.channels,
+                                                                            .width = c.width,
+                                                                            .bias = c.patch_bias,
+                                                                            .norm = norm_where(c.patch_norm, c)});
 }
 
 std::unique_ptr<Norm> make_layer_norm(const ModelConfig& c, Registry& registry, const std::string& name,
@@ -90,10 +96,18 @@ std::vector<std::unique_ptr<Stage>> make_blocks(const ModelConfig& c, Registry& 
   return blocks;
 }
 
+/// The norms around a readout's pooling; `by_pooling`: where the one of this kind of readout stands, where nothing else
+/// is said.
+FinalNorms final_norms(const ModelConfig& c, FinalNorm by_pooling) {
+  const FinalNorm place = c.final_norm == FinalNorm::by_pooling ? by_pooling : c.final_norm;
+  return {.before = norm_where(place == FinalNorm::before, c), .after = norm_where(place == FinalNorm::after, c)};
+}
+
 template <Pooling kPooling>
 std::unique_ptr<Readout> make_pooled_readout(const ModelConfig& c, Registry& registry) {
   return std::make_unique<PooledReadout>(
-      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling}, norm_of(c));
+      registry, PooledReadout::Options{.width = c.width, .classes = c.classes, .pooling = kPooling},
+      final_norms(c, kPooling == Pooling::mean ? FinalNorm::after : FinalNorm::before));
 }
 
 void share_grid(const Tokens& tokens, double* shares) {
@@ -144,7 +158,7 @@ std::unique_ptr<FeedForward> make_swiglu(const ModelConfig& c, Registry& registr
 
 std::unique_ptr<Readout> make_sequence_readout(const ModelConfig& c, Registry& registry) {
   return std::make_unique<SequenceReadout>(registry, SequenceReadout::Options{.width = c.width, .classes = c.classes},
-                                           norm_of(c));
+                                           final_norms(c, FinalNorm::before));
 }
 
 ConvTokenizer::Options conv_options(const ModelConfig& c) {
@@ -298,7 +312,8 @@ std::unique_ptr<Embedding> make_embedding(const ModelConfig& config, Registry& r
   Embedding::Options options{.tokens = config.tokens(),
                              .width = config.width,
                              .position = position_embeddings().at(config.position).fill,
-                             .position_on_prefix = config.prefix_position};
+                             .position_on_prefix = config.prefix_position,
+                             .norm = norm_where(config.pre_norm, config)};
   for (const PrefixPart& part : prefix_tokens().rows())
     if (const int64_t count = part.count(config); count > 0)
       options.prefix.push_back({part.word, count, part.deviation});
