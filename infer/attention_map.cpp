@@ -29,7 +29,7 @@ Row through_layer(const Row& row, TensorView<const float> attention, int64_t lay
 /// How much of the pooled features comes from each token.
 Row pooling_row(const ModelConfig& config, const Tokens& tokens) {
   Row row(static_cast<std::size_t>(tokens.count()), 0.0);
-  readouts().at(config.pooling).shares(tokens, row.data());
+  readouts().at(config.pooling).shares(config, tokens, row.data());
   return row;
 }
 

@@ -61,12 +61,12 @@ BenchResult bench_inference(const OpenModel& model, const EngineOptions& engine_
   AlignedBuffer<float> patches(batch * config.patches() * config.patch_dim());
   RandomStream noise(0, RandomPurpose::test);
   for (float& x : patches.span()) x = noise.uniform(-1, 1);
-  AlignedBuffer<float> results(batch * std::max(config.classes, config.width));
+  AlignedBuffer<float> results(batch * std::max(config.classes, config.feature_width()));
   EngineOutputs outputs;
   if (config.classes > 0)
     outputs.logits = TensorView<float>(results.data(), {batch, config.classes});
   else
-    outputs.embeddings = TensorView<float>(results.data(), {batch, config.width});
+    outputs.embeddings = TensorView<float>(results.data(), {batch, config.feature_width()});
   const TensorView<const float> input(patches.data(), {batch, config.patches(), config.patch_dim()});
 
   BenchOptions options = bench_options;

@@ -32,7 +32,7 @@ class FileSplit final : public Split {
 struct OutputRows {
   OutputRows(const ModelConfig& config, int64_t batch, bool with_embeddings)
       : classes(config.classes),
-        width(config.width),
+        width(config.feature_width()),
         logits(batch * classes),
         embeddings(with_embeddings ? batch * width : 0) {}
 

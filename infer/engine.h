@@ -30,7 +30,7 @@ struct EngineOptions {
 /// What one run writes; null views are not computed.
 struct EngineOutputs {
   TensorView<float> logits;      // [B, C]
-  TensorView<float> embeddings;  // [B, D] pooled features, what the head reads
+  TensorView<float> embeddings;  // [B, feature_width()] pooled features, what the head reads
   TensorView<float> attention;   // [B, L*H, N*N] of every layer and head (explain)
 };
 

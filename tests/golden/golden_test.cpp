@@ -188,6 +188,11 @@ constexpr const char* kCases[] = {
     "seq_pooling",
     "conv_tokenizer",
     "conv_tokenizer_seq",
+    "distilled",
+    "map_pooling",
+    "map_pooling_prefix",
+    "token_avg",
+    "token_avg_layers",
     "relative_bias",
     "relative_bias_grid",
 };

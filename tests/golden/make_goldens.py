@@ -17,6 +17,7 @@ import timm
 import torch
 from timm.layers import RmsNorm, SwiGLUPacked
 from timm.models.beit import Beit
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from timm.models.vision_transformer_relpos import VisionTransformerRelPos
@@ -51,10 +52,10 @@ def swiglu(c, **changes):
     return vit(c, mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU, mlp_ratio=2 * c["mlp_width"] / c["width"], **changes)
 
 
-def rope(c):
+def rope(c, **changes):
     # Eva's own defaults differ: 'ij' for all layouts, and pairs of neighbours for "dinov3".
     reference = c.get("rope_reference", 0)
-    return Eva(
+    options = dict(
         img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
         num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
         class_token=c["class_token"], global_pool=c["pooling"], qkv_bias=c["qkv_bias"], qk_norm=c.get("qk_norm", False),
@@ -62,6 +63,7 @@ def rope(c):
         rope_type={"axial": "cat"}.get(c["rope"], c["rope"]), rope_temperature=c["rope_theta"],
         rope_grid_indexing=c["rope_order"], rope_grid_offset=c.get("rope_offset", 0),
         ref_feat_shape=reference if reference > 0 else None, rope_rotate_half=c["rope"] == "dinov3")
+    return Eva(**(options | changes))
 
 
 def beit(c):
@@ -86,6 +88,24 @@ class SequencePooling(VisionTransformer):
     def pool(self, x, pool_type=None):
         shares = self.attention_pool(x).softmax(dim=1)  # [B, N, 1]
         return (shares * x).sum(dim=1)
+
+
+class TokenMean(VisionTransformer):
+    """DINOv2's linear classifier: the last blocks' class tokens, oldest first, and the mean of the last one's patches"""
+
+    def __init__(self, layers, **options):
+        super().__init__(**(options | dict(global_pool="token")))
+        self.layers = layers
+        self.head = torch.nn.Linear((layers + 1) * options["embed_dim"], options["num_classes"])
+
+    def forward(self, x):
+        outputs = self.get_intermediate_layers(x, n=self.layers, norm=True, return_prefix_tokens=True)
+        tokens = [prefix[:, 0] for _, prefix in outputs]
+        return self.head(torch.cat([*tokens, outputs[-1][0].mean(dim=1)], dim=1))
+
+
+def token_mean(c):
+    return vit(c, kind=partial(TokenMean, c.get("readout_layers", 1)), reg_tokens=c.get("registers", 0))
 
 
 class ConvTokenizer(torch.nn.Module):
@@ -153,6 +173,12 @@ CASES = {
                            patch_size=1, **GRID),
     "conv_tokenizer_seq": part(partial(conv, kind=SequencePooling), tokenizer="conv", conv_layers=1, conv_kernel=5,
                                conv_stride=2, conv_width=8, image_size=14, patch_size=1, pooling="seq", class_token=False),
+    "distilled": part(partial(vit, kind=VisionTransformerDistilled), distilled=True),
+    "map_pooling": part(vit, pooling="map", class_token=False, activation="gelu_tanh"),
+    "map_pooling_prefix": part(partial(rope, attn_pool_num_heads=4), **AXIAL, pooling="map", pool_heads=4,
+                               pool_prefix=True),
+    "token_avg": part(token_mean, pooling="token_avg", layer_scale=True),
+    "token_avg_layers": part(token_mean, pooling="token_avg", readout_layers=2, registers=2),
     "relative_bias": part(beit, position="none", relative_bias=True, qkv_bias=False),
     "relative_bias_grid": part(relative_position, position="none", relative_bias=True, **GRID),
 }
@@ -160,7 +186,7 @@ CASES = {
 # Where names of the other side differ.
 RENAMES = [(r"^patch_embed\.conv_layers", "tokenizer.conv_layers"), (r"\.rel_pos\.", ".")]
 # Tables, which timm keeps out of weight decay.
-TABLES = {"cls_token", "reg_token", "pos_embed", "freqs", "relative_position_bias_table"}
+TABLES = {"cls_token", "dist_token", "reg_token", "pos_embed", "latent", "freqs", "relative_position_bias_table"}
 
 
 def our_name(name):

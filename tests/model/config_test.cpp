@@ -24,6 +24,17 @@ TEST(ModelPreset, ParametersAreTimms) {
   EXPECT_EQ(count("vit_betwixt_patch16_reg4_gap_256"), 60398440);
 }
 
+TEST(ModelConfig, ReadoutsHaveTimmsParameters) {
+  ModelConfig distilled = model_preset("vit_tiny_patch16_224");
+  distilled.distilled = true;
+  EXPECT_EQ(parameter_layout(distilled).parameter_count(), 5910800);  // deit_tiny_distilled_patch16_224
+  ModelConfig map = model_preset("vit_base_patch16_224");
+  map.pooling = "map";
+  map.class_token = false;
+  map.classes = 0;
+  EXPECT_EQ(parameter_layout(map).parameter_count(), 92884224);  // vit_base_patch16_siglip_224
+}
+
 // arXiv:2104.05704, table 3, in millions.
 TEST(ModelPreset, ParametersAreThoseOfThePaper) {
   EXPECT_NEAR(static_cast<double>(parameter_layout(model_preset("cct_7_3x1_32")).parameter_count()) / 1e6, 3.76, 0.005);

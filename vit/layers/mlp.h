@@ -15,10 +15,12 @@ class Mlp final : public TwoLinears {
     int64_t hidden = 0;  // F
     Activation activation = Activation::gelu_erf;
     int dropout_site = 0;  // first of two
+    bool product = true;   // as in ParameterRole, of the weights
   };
   /// Registers `<name>.fc1` and `<name>.fc2`.
   Mlp(Registry& registry, const std::string& name, const Options& o)
-      : TwoLinears(registry, name, {.width = o.width, .hidden = o.hidden, .dropout_site = o.dropout_site}),
+      : TwoLinears(registry, name,
+                   {.width = o.width, .hidden = o.hidden, .dropout_site = o.dropout_site, .product = o.product}),
         activation_(o.activation) {}
 
  private:

@@ -4,8 +4,8 @@ namespace vit {
 
 TwoLinears::TwoLinears(Registry& registry, const std::string& name, const Options& options)
     : options_(options),
-      fc1_(registry, name + ".fc1", options.width, options.parts * options.hidden, {.product = true}),
-      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = true}) {}
+      fc1_(registry, name + ".fc1", options.width, options.parts * options.hidden, {.product = options.product}),
+      fc2_(registry, name + ".fc2", options.hidden, options.width, {.product = options.product}) {}
 
 void TwoLinears::pack(const Packing& packing, const float* output_scale) {
   fc1_.pack(packing);

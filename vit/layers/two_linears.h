@@ -15,6 +15,7 @@ class TwoLinears : public FeedForward {
     int64_t hidden = 0;    // F, what the second Linear reads
     int64_t parts = 1;     // the first one gives so many times F
     int dropout_site = 0;  // first of two
+    bool product = true;   // as in ParameterRole, of the weights
   };
   /// Registers `<name>.fc1` [parts * F, D] and `<name>.fc2` [D, F].
   TwoLinears(Registry& registry, const std::string& name, const Options& options);

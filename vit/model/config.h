@@ -74,6 +74,8 @@ struct ModelConfig {
   FinalNorm final_norm = FinalNorm::by_pooling;  // where the last norm stands
   bool distilled = false;                        // a distillation token with a head of its own, behind the class token
   int64_t readout_layers = 1;                    // pooling token_avg: class tokens of so many last blocks
+  int64_t pool_heads = 0;                        // pooling map: heads of its attention; 0 = as many as a block has
+  bool pool_prefix = false;                      // pooling map: it sees the tokens in front of the grid, too
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.
   int64_t input_patch() const;
@@ -83,6 +85,8 @@ struct ModelConfig {
   /// What enters the first stage.
   Tokens tokens() const;
   int64_t head_size() const { return width / heads; }
+  /// Numbers of an image that the head reads: what EngineOutputs::embeddings holds.
+  int64_t feature_width() const;
 
   bool operator==(const ModelConfig&) const = default;
 };

@@ -4,6 +4,8 @@
 
 #include "vit/layers/attention.h"
 #include "vit/layers/conv_tokenizer.h"
+#include "vit/layers/distilled_readout.h"
+#include "vit/layers/map_readout.h"
 #include "vit/layers/mlp.h"
 #include "vit/layers/patch_tokenizer.h"
 #include "vit/layers/pooled_readout.h"
@@ -14,6 +16,7 @@
 #include "vit/layers/rope.h"
 #include "vit/layers/sequence_readout.h"
 #include "vit/layers/swiglu.h"
+#include "vit/layers/token_mean_readout.h"
 
 namespace vit {
 namespace {
@@ -110,12 +113,77 @@ std::unique_ptr<Readout> make_pooled_readout(const ModelConfig& c, Registry& reg
       final_norms(c, kPooling == Pooling::mean ? FinalNorm::after : FinalNorm::before));
 }
 
-void share_grid(const Tokens& tokens, double* shares) {
+void share_grid(const ModelConfig&, const Tokens& tokens, double* shares) {
   std::fill_n(shares + tokens.prefix, tokens.patches(), 1 / static_cast<double>(tokens.patches()));
 }
 
 void needs_class_token(const ModelConfig& c, Faults& faults) {
   faults.check(c.class_token, "pooling by class token needs class_token");
+}
+
+// ---- readouts that norm all that they read, before they pool ----
+
+void check_norm_before(const ModelConfig& c, Faults& faults) {
+  faults.check(c.final_norm != FinalNorm::after, "final_norm: pooling ", c.distilled ? "of distilled" : c.pooling,
+               " has its norm before it, not after_pooling");
+}
+
+/// Null where the config wants none.
+MakeNorm norm_before(const ModelConfig& c) { return c.final_norm == FinalNorm::none ? MakeNorm() : norm_of(c); }
+
+void check_token_readout(const ModelConfig& c, Faults& faults) {
+  needs_class_token(c, faults);
+  if (c.distilled) check_norm_before(c, faults);
+}
+
+std::unique_ptr<Readout> make_token_readout(const ModelConfig& c, Registry& registry) {
+  if (!c.distilled) return make_pooled_readout<Pooling::class_token>(c, registry);
+  return std::make_unique<DistilledReadout>(registry, DistilledReadout::Options{.width = c.width, .classes = c.classes},
+                                            norm_before(c));
+}
+
+void share_first_tokens(const ModelConfig& c, const Tokens&, double* shares) {
+  const int64_t count = c.distilled ? 2 : 1;
+  std::fill_n(shares, count, 1 / static_cast<double>(count));
+}
+
+void check_token_mean(const ModelConfig& c, Faults& faults) {
+  needs_class_token(c, faults);
+  check_norm_before(c, faults);
+  faults.check(c.readout_layers <= c.depth, "readout_layers ", c.readout_layers, " is more than depth ", c.depth);
+}
+
+std::unique_ptr<Readout> make_token_mean_readout(const ModelConfig& c, Registry& registry) {
+  return std::make_unique<TokenMeanReadout>(
+      registry, TokenMeanReadout::Options{.width = c.width, .classes = c.classes, .layers = c.readout_layers},
+      norm_before(c));
+}
+
+void share_token_and_grid(const ModelConfig& c, const Tokens& tokens, double* shares) {
+  share_grid(c, tokens, shares);
+  for (int64_t t = 0; t < tokens.count(); ++t) shares[t] /= 2;
+  shares[0] = 0.5;
+}
+
+int64_t pool_heads(const ModelConfig& c) { return c.pool_heads > 0 ? c.pool_heads : c.heads; }
+
+void check_map(const ModelConfig& c, Faults& faults) {
+  check_norm_before(c, faults);
+  faults.check(c.pool_heads < 1 || c.width % c.pool_heads == 0, "width ", c.width, " is not a multiple of pool_heads ",
+               c.pool_heads);
+}
+
+std::unique_ptr<Readout> make_map_readout(const ModelConfig& c, Registry& registry) {
+  constexpr int kDropoutSite = (1 << 20) + 8;  // past those of blocks and embedding
+  return std::make_unique<MapReadout>(registry,
+                                      MapReadout::Options{.classes = c.classes,
+                                                          .pool = {.width = c.width,
+                                                                   .heads = pool_heads(c),
+                                                                   .hidden = c.mlp_width,
+                                                                   .activation = c.activation,
+                                                                   .prefix = c.pool_prefix,
+                                                                   .dropout_site = kDropoutSite}},
+                                      norm_before(c), norm_of(c));
 }
 
 std::unique_ptr<QueryKeyMap> make_qk_norm(const ModelConfig& c, Registry& registry, const std::string& name,
@@ -204,6 +272,7 @@ PartTable<TokenizerPart>& tokenizers() {
 PartTable<PrefixPart>& prefix_tokens() {
   static PartTable<PrefixPart> table(
       "prefix token", {{{"cls_token"}, 1e-6f, [](const ModelConfig& c) { return int64_t{c.class_token}; }},
+                       {{"dist_token"}, 0.02f, [](const ModelConfig& c) { return int64_t{c.distilled}; }},
                        {{"reg_token"}, 1e-6f, [](const ModelConfig& c) { return c.registers; }}});
   return table;
 }
@@ -260,12 +329,18 @@ PartTable<StageListPart>& stage_lists() {
 }
 
 PartTable<ReadoutPart>& readouts() {
-  static PartTable<ReadoutPart> table("pooling", {{{"token", needs_class_token},
-                                                   true,
-                                                   make_pooled_readout<Pooling::class_token>,
-                                                   [](const Tokens&, double* shares) { shares[0] = 1; }},
-                                                  {{"avg"}, false, make_pooled_readout<Pooling::mean>, share_grid},
-                                                  {{"seq"}, false, make_sequence_readout, share_grid}});
+  static PartTable<ReadoutPart> table(
+      "pooling",
+      {{{"token", check_token_readout},
+        [](const ModelConfig& c) { return !c.distilled; },
+        make_token_readout,
+        share_first_tokens},
+       {{"avg"}, {}, make_pooled_readout<Pooling::mean>, share_grid},
+       {{"seq"}, {}, make_sequence_readout, share_grid},
+       {{"map", check_map}, {}, make_map_readout, share_grid},
+       {{"token_avg", check_token_mean}, {}, make_token_mean_readout, share_token_and_grid, [](const ModelConfig& c) {
+          return (c.readout_layers + 1) * c.width;
+        }}});
   return table;
 }
 
@@ -297,6 +372,7 @@ void check_parts(const ModelConfig& config, Faults& faults) {
   check_row(config, "mlp", feed_forwards(), config.mlp, faults);
   check_row(config, "stages", stage_lists(), config.stages, faults);
   check_row(config, "pooling", readouts(), config.pooling, faults);
+  faults.check(!config.distilled || config.pooling == "token", "distilled: needs pooling token, has ", config.pooling);
   check_wanted(config, query_key_maps(), faults);
   check_wanted(config, attention_biases(), faults);
 }
@@ -329,6 +405,11 @@ int64_t ModelConfig::patches() const {
 }
 
 int64_t ModelConfig::patch_dim() const { return channels * input_patch() * input_patch(); }
+
+int64_t ModelConfig::feature_width() const {
+  const auto& of_readout = readouts().at(pooling).feature_width;
+  return of_readout ? of_readout(*this) : width;
+}
 
 Tokens ModelConfig::tokens() const {
   Tokens tokens = tokenizers().at(tokenizer).grid(*this);

@@ -113,10 +113,11 @@ struct StageListPart : PartRow {
 };
 
 struct ReadoutPart : PartRow {
-  bool one_token = false;  // reads the first token of each image and nothing else
+  std::function<bool(const ModelConfig& config)> one_token = {};  // reads each image's first token alone; null = no
   std::function<std::unique_ptr<Readout>(const ModelConfig& config, Registry& registry)> make = {};
   /// shares [N]: how much each token counts in the embedding, for attention maps; zero before.
-  std::function<void(const Tokens& tokens, double* shares)> shares = {};
+  std::function<void(const ModelConfig& config, const Tokens& tokens, double* shares)> shares = {};
+  std::function<int64_t(const ModelConfig& config)> feature_width = {};  // null = the width
 };
 
 PartTable<TokenizerPart>& tokenizers();

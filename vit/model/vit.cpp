@@ -13,6 +13,11 @@ const ModelConfig& validated(const ModelConfig& config) {
   return config;
 }
 
+bool reads_one_token(const ModelConfig& config) {
+  const auto& one_token = readouts().at(config.pooling).one_token;
+  return one_token && one_token(config);
+}
+
 /// The stages with the stream that enters each: one goes on as long as stages work in place.
 std::vector<std::size_t> number_streams(const std::vector<std::unique_ptr<Stage>>& stages) {
   std::vector<std::size_t> streams{0};
@@ -28,10 +33,13 @@ Vit::Vit(const ModelConfig& config, const VitOptions& options)
       registry_(layout_),
       tokens_(config_.tokens()),
       embedding_(make_embedding(config_, registry_)),
-      one_token_(readouts().at(config_.pooling).one_token) {
+      one_token_(reads_one_token(config_)) {
   stages_ = stage_lists().at(config_.stages).make(config_, registry_, one_token_ && !options_.all_tokens);
   readout_ = readouts().at(config_.pooling).make(config_, registry_);
   stream_of_ = number_streams(stages_);
+  if (readout_->earlier_stages() >= static_cast<int64_t>(stages_.size()))
+    fail(ErrorKind::usage, "[vit] the readout needs more than ", readout_->earlier_stages(), " stages, there are ",
+         stages_.size());
 }
 
 void Vit::pack(const ParameterSource& source, bool training, const std::function<float(int)>& input_scale,
@@ -64,6 +72,28 @@ Shard Vit::largest(int64_t images) const {
 /// What the readout reads of the stream after the last stage.
 TensorView<float> Vit::read_rows(TensorView<float> x, const Shard& last) const {
   return one_token_ ? x.every(last.own()) : x;
+}
+
+/// Which of the readout's earlier stages this one is; negative or past the last = none.
+int64_t Vit::read_early(std::size_t stage) const {
+  return static_cast<int64_t>(stage + 1) - static_cast<int64_t>(stages_.size()) + readout_->earlier_stages();
+}
+
+/// Hands the readout the first tokens of what left a stage, where it reads them.
+void Vit::keep_first_tokens(std::size_t stage, TensorView<const float> out, const Shard& left,
+                            const State& readout) const {
+  const int64_t i = read_early(stage);
+  if (i < 0 || i >= readout_->earlier_stages()) return;
+  convert(out.every(left.own()), readout_->earlier_tokens(readout, i, left.images));
+}
+
+/// What the readout asks of those tokens, on top of what the stages behind do.
+void Vit::add_earlier_gradients(std::size_t stage, const Shard& left, const State& readout,
+                                TensorView<float> dout) const {
+  const int64_t i = read_early(stage);
+  if (i < 0 || i >= readout_->earlier_stages()) return;
+  const TensorView<const float> gradients = readout_->earlier_gradients(readout, i, left.images);
+  for (int64_t b = 0; b < left.images; ++b) add_to(gradients[b].data(), gradients.cols(), dout[b * left.own()].data());
 }
 
 /// plan(stage, shard) of each stage with the shard that enters it, in places that all of them use in turn. Gives the
@@ -122,6 +152,7 @@ void Vit::forward(TensorView<const float> input, const Shard& first, const Infer
     stage.end(x, shard, shared, w.stages[i], out);
     if (maps && stage.map_count() > 0) stage.maps(shard, shared, maps.columns(map, stage.map_count()));
     map += stage.map_count();
+    keep_first_tokens(i, out, leaving, w.readout);
     shard = leaving;
     x = out;
   }
@@ -195,6 +226,7 @@ void Vit::forward_part(int phase, int part, TensorView<const float> input, const
     const TensorView<float> out = before.in_place() ? x : w.streams[stream_of_[now]];
     if (before.in_place() || shard.first_token == 0)
       before.end(x, shard, w.shared[now - 1], w.parts[now - 1][own], out);
+    if (shard.first_token == 0) keep_first_tokens(now - 1, out, before.leaving(shard), w.readout);
   }
   if (now < count) stages_[now]->begin(x, shard, w.shared[now], w.parts[now][own]);
 }
@@ -241,6 +273,7 @@ void Vit::forward_train(TensorView<const float> input, const Shard& first, const
     const Shard leaving = stages_[i]->leaving(shard);
     const TensorView<float> out = w.streams[i + 1].slice(0, leaving.rows());
     stages_[i]->forward_train(x, shard, w.stages[i], w.scratch[i], out);
+    keep_first_tokens(i, out, leaving, w.readout);
     shard = leaving;
     x = out;
   }
@@ -263,6 +296,7 @@ void Vit::backward_from(std::size_t i, const Shard& shard, const TrainingWorkspa
   if (options_.recompute == Recompute::block && i + 1 < stages_.size())
     stages_[i]->forward_train(x, shard, w.stages[i], w.scratch[i], w.streams[i + 1].slice(0, leaving.rows()));
   const TensorView<float> dout = w.gradients[stream_of_[i + 1]].slice(0, leaving.rows());
+  add_earlier_gradients(i, leaving, w.readout, dout);
   stages_[i]->backward(dout, x, w.stages[i], shard, gradients, w.scratch[i], dx);
 }
 

@@ -106,6 +106,9 @@ class Vit {
   Shard plan_in_turn(Arena& arena, const Shard& first, Plan plan) const;
   std::vector<TensorView<float>> plan_streams(Arena& arena, const Shard& largest) const;
   TensorView<float> read_rows(TensorView<float> x, const Shard& last) const;
+  int64_t read_early(std::size_t stage) const;
+  void keep_first_tokens(std::size_t stage, TensorView<const float> out, const Shard& left, const State& readout) const;
+  void add_earlier_gradients(std::size_t stage, const Shard& left, const State& readout, TensorView<float> dout) const;
   void backward_from(std::size_t stage, const Shard& shard, const TrainingWorkspace& w,
                      const Gradients& gradients) const;
 
