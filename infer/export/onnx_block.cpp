@@ -127,11 +127,12 @@ Value score_bias(OnnxBuilder& b, int64_t block, const std::string& name) {
 // ---- mixers ----
 
 Value attention(OnnxBuilder& b, int64_t block, const std::string& name, const Value& x) {
-  const std::vector<Value> qkv = onnx_heads(b, onnx_linear(b, x, name + ".qkv"), 3);
+  const int64_t heads = b.config().heads;
+  const std::vector<Value> qkv = onnx_heads(b, onnx_linear(b, x, name + ".qkv"), 3, heads);
   const HeadPair pair = mapped(b, block, name, {qkv[0], qkv[1]});
-  Value heads = onnx_attention(b, pair.q, pair.k, qkv[2], score_bias(b, block, name));
-  if (b.has(name + ".norm.weight")) heads = onnx_norm(b, heads, name + ".norm");
-  return onnx_linear(b, heads, name + ".proj");
+  Value mixed = onnx_attention(b, {pair.q, pair.k, qkv[2], score_bias(b, block, name)}, heads);
+  if (b.has(name + ".norm.weight")) mixed = onnx_norm(b, mixed, name + ".norm");
+  return onnx_linear(b, mixed, name + ".proj");
 }
 
 struct MixerForm {

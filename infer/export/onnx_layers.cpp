@@ -92,22 +92,21 @@ Value onnx_mlp(OnnxBuilder& b, const Value& x, const std::string& name) {
   return onnx_second_linear(b, activation(b, onnx_linear(b, x, name + ".fc1")), name);
 }
 
-std::vector<Value> onnx_heads(OnnxBuilder& b, const Value& x, int64_t parts) {
-  const ModelConfig& c = b.config();
+std::vector<Value> onnx_heads(OnnxBuilder& b, const Value& x, int64_t parts, int64_t heads) {
   // [parts, B, H, N, K], so that a part is one index of the first axis.
-  const Value lying = b.transpose(b.reshape(x, {0, 0, parts, c.heads, c.head_size()}), {2, 0, 3, 1, 4});
-  std::vector<Value> heads;
-  for (int64_t i = 0; i < parts; ++i) heads.push_back(b.node("Gather", {lying, b.integer(i)}, {{"axis", int64_t{0}}}));
-  return heads;
+  const Value lying = b.transpose(b.reshape(x, {0, 0, parts, heads, b.config().width / heads}), {2, 0, 3, 1, 4});
+  std::vector<Value> out;
+  for (int64_t i = 0; i < parts; ++i) out.push_back(b.node("Gather", {lying, b.integer(i)}, {{"axis", int64_t{0}}}));
+  return out;
 }
 
-Value onnx_attention(OnnxBuilder& b, const Value& q, const Value& k, const Value& v, const Value& bias) {
-  const ModelConfig& c = b.config();
-  const float scale = 1 / std::sqrt(static_cast<float>(c.head_size()));
-  Value scores = b.node("MatMul", {b.node("Mul", {q, b.number(scale)}), b.transpose(k, {0, 1, 3, 2})});
-  if (!bias.empty()) scores = b.node("Add", {scores, bias});
-  const Value mixed = b.node("MatMul", {b.node("Softmax", {scores}, {{"axis", int64_t{-1}}}), v});
-  return b.reshape(b.transpose(mixed, {0, 2, 1, 3}), {0, 0, c.width});
+Value onnx_attention(OnnxBuilder& b, const OnnxHeads& x, int64_t heads) {
+  const int64_t width = b.config().width;
+  const float scale = 1 / std::sqrt(static_cast<float>(width / heads));
+  Value scores = b.node("MatMul", {b.node("Mul", {x.q, b.number(scale)}), b.transpose(x.k, {0, 1, 3, 2})});
+  if (!x.bias.empty()) scores = b.node("Add", {scores, x.bias});
+  const Value mixed = b.node("MatMul", {b.node("Softmax", {scores}, {{"axis", int64_t{-1}}}), x.v});
+  return b.reshape(b.transpose(mixed, {0, 2, 1, 3}), {0, 0, width});
 }
 
 }  // namespace vit

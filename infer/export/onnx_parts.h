@@ -18,9 +18,6 @@ std::string onnx_block(OnnxBuilder& b, int64_t index, const std::string& x);
 /// The value `output`: logits [B, C], or without a head the features that it would read. `leaving` is what left each
 /// block.
 void onnx_readout(OnnxBuilder& b, const std::vector<std::string>& leaving, const std::string& output);
-/// The length of the features.
-int64_t onnx_feature_width(const ModelConfig& config);
-
 /// The config's norm over the last axis, with the parameters `<name>.weight` and, if there is one, `<name>.bias`.
 std::string onnx_norm(OnnxBuilder& b, const std::string& x, const std::string& name);
 /// x W^T + bias over the last axis; the bias of `<name>.bias` where there is one.
@@ -30,10 +27,13 @@ std::string onnx_second_linear(OnnxBuilder& b, std::string hidden, const std::st
 /// fc2(activation(fc1(x))) of the feed-forward `name`.
 std::string onnx_mlp(OnnxBuilder& b, const std::string& x, const std::string& name);
 /// [B, N, parts * D] to `parts` values [B, H, N, K].
-std::vector<std::string> onnx_heads(OnnxBuilder& b, const std::string& x, int64_t parts);
-/// softmax(q k^T / sqrt(K) + bias) v as [B, Nq, D], from [B, H, Nq, K] and [B, H, N, K]; an empty bias is none.
-std::string onnx_attention(OnnxBuilder& b, const std::string& q, const std::string& k, const std::string& v,
-                           const std::string& bias);
+std::vector<std::string> onnx_heads(OnnxBuilder& b, const std::string& x, int64_t parts, int64_t heads);
+/// What attention reads: q [B, H, Nq, K], k and v [B, H, N, K], and a bias of the scores [1, H, Nq, N]; empty = none.
+struct OnnxHeads {
+  std::string q, k, v, bias;
+};
+/// softmax(q k^T / sqrt(K) + bias) v as [B, Nq, D].
+std::string onnx_attention(OnnxBuilder& b, const OnnxHeads& x, int64_t heads);
 
 /// A part that has no form here: Error (usage) that names it and what has one.
 [[noreturn]] void fail_without_form(const std::string& kind, const std::string& word, const std::string& known);

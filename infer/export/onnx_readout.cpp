@@ -53,14 +53,17 @@ Value pool_sequence(OnnxBuilder& b, const Leaving& leaving) {
 
 /// Attention of a learned query, and a feed-forward.
 Value pool_map(OnnxBuilder& b, const Leaving& leaving) {
-  const Value x = normed_tokens(b, leaving.back());
-  // The query is the same for all images; heads of [1, 1, D] go beside those of [B, N, D].
-  const Value q = onnx_heads(b, onnx_linear(b, b.weight("attn_pool.latent"), "attn_pool.q"), 1).front();
-  const std::vector<Value> kv = onnx_heads(b, onnx_linear(b, x, "attn_pool.kv"), 2);
-  const Value mixed = onnx_linear(b, onnx_attention(b, q, kv[0], kv[1], {}), "attn_pool.proj");
-  const Value normed = onnx_norm(b, mixed, "attn_pool.norm");
-  const Value sum = b.node("Add", {mixed, onnx_mlp(b, normed, "attn_pool.mlp")});
-  return normed_features(b, token(b, sum, 0));
+  const ModelConfig& c = b.config();
+  const int64_t heads = c.pool_heads > 0 ? c.pool_heads : c.heads;
+  Value x = normed_tokens(b, leaving.back());
+  if (!c.pool_prefix && c.tokens().prefix > 0) x = b.slice(x, 1, c.tokens().prefix);
+  // The query is the same for all images: its one row goes beside all of theirs.
+  const Value query = onnx_linear(b, b.weight("attn_pool.latent"), "attn_pool.q");
+  const std::vector<Value> kv = onnx_heads(b, onnx_linear(b, x, "attn_pool.kv"), 2, heads);
+  const Value mixed = onnx_attention(b, {onnx_heads(b, query, 1, heads).front(), kv[0], kv[1], {}}, heads);
+  const Value pooled = onnx_linear(b, mixed, "attn_pool.proj");
+  const Value branch = onnx_mlp(b, onnx_norm(b, pooled, "attn_pool.norm"), "attn_pool.mlp");
+  return token(b, b.node("Add", {pooled, branch}), 0);
 }
 
 /// The class tokens of the last blocks, oldest first, and the mean of the grid.
@@ -112,10 +115,6 @@ Value pooled_readout(OnnxBuilder& b, const Leaving& leaving) {
 }
 
 }  // namespace
-
-int64_t onnx_feature_width(const ModelConfig& c) {
-  return c.pooling == "token_avg" ? (c.readout_layers + 1) * c.width : c.width;
-}
 
 void onnx_readout(OnnxBuilder& b, const Leaving& leaving, const Value& output) {
   b.set_scope("readout");

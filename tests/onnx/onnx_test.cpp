@@ -73,7 +73,7 @@ std::vector<float> answers(const Model& model, const OnnxTensor& pixels) {
     for (int64_t g = 0; g < side * side; ++g)
       for (int64_t ch = 0; ch < 3; ++ch)
         for (int64_t i = 0; i < p * p; ++i) rows.push_back(pixel(b, ch, g / side * p + i / p, g % side * p + i % p));
-  const int64_t width = c.classes > 0 ? c.classes : c.width;
+  const int64_t width = c.classes > 0 ? c.classes : c.feature_width();
   std::vector<float> out(static_cast<std::size_t>(images * width));
   EngineOutputs outputs;
   (c.classes > 0 ? outputs.logits : outputs.embeddings) = TensorView<float>(out.data(), {images, width});
@@ -162,6 +162,54 @@ const Case kCases[] = {
        c.conv_width = 8;
        c.class_token = false;
        c.pooling = "seq";
+     }},
+    {"clip",
+     [](ModelConfig& c) {
+       c.patch_bias = false;
+       c.pre_norm = true;
+       c.activation = Activation::quick_gelu;
+     }},
+    {"patch_norm_mean_behind_norm",
+     [](ModelConfig& c) {
+       c.norm = "rmsnorm";
+       c.patch_norm = true;
+       c.pooling = "avg";
+       c.final_norm = FinalNorm::before;
+     }},
+    {"token_norm_behind", [](ModelConfig& c) { c.final_norm = FinalNorm::after; }},
+    {"no_norm", [](ModelConfig& c) { c.final_norm = FinalNorm::none; }},
+    {"distilled",
+     [](ModelConfig& c) {
+       c.distilled = true;
+       c.registers = 1;
+     }},
+    {"distilled_features",
+     [](ModelConfig& c) {
+       c.distilled = true;
+       c.classes = 0;
+     }},
+    {"map",
+     [](ModelConfig& c) {
+       c.pooling = "map";
+       c.class_token = false;
+     }},
+    {"map_prefix_heads",
+     [](ModelConfig& c) {
+       c.pooling = "map";
+       c.registers = 1;
+       c.pool_prefix = true;
+       c.pool_heads = 4;
+     }},
+    {"map_grid_behind_prefix", [](ModelConfig& c) { c.pooling = "map"; }},
+    {"token_avg_layers",
+     [](ModelConfig& c) {
+       c.pooling = "token_avg";
+       c.readout_layers = 2;
+     }},
+    {"token_avg_features",
+     [](ModelConfig& c) {
+       c.pooling = "token_avg";
+       c.classes = 0;
      }},
 };
 
