@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "infer/export/export_model.h"
-#include "infer/text_format.h"
 #include "tools/args.h"
 #include "tools/commands.h"
 #include "tools/report.h"
@@ -50,10 +49,15 @@ void add_export_command(CLI::App& parent, Run& run) {
   args->options.version = VIT_VERSION;
   command->add_option("MODEL", args->model, "model file (.h5)")->type_name("")->required();
   command->add_option("OUT", args->out, "folder to write, or one file: .safetensors, .onnx")->type_name("")->required();
-  add_word_option(*command, "--schema", args->options.schema,
-                  "names and layout of the weights: timm, hf = transformers, torchvision; onnx = a graph");
+  const CLI::Option* schema =
+      add_word_option(*command, "--schema", args->options.schema,
+                      "whose names the weights have, hf = transformers; onnx = a graph, also where OUT ends in .onnx");
   add_force_option(*command, args->force);
-  command->callback([args, &run] { run = [args] { return run_export(*args); }; });
+  command->callback([args, schema, &run] {
+    if (schema->count() == 0 && std::filesystem::path(args->out).extension() == ".onnx")
+      args->options.schema = ExportSchema::onnx;
+    run = [args] { return run_export(*args); };
+  });
 }
 
 }  // namespace vit::tools
