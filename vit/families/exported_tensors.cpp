@@ -27,8 +27,8 @@ class ExportedTensors final : public TensorFile {
     for (const Part& part : parts_.at(entry.name)) {
       if (part.piece->add) continue;
       const ParameterValues ours = weights_(part.parameter);
-      const int64_t row = entry.count / std::max<int64_t>(part.piece->shape.empty() ? 1 : part.piece->shape[0], 1);
-      permute(*part.piece, true, ours.data + part.offset, values.data() + part.piece->first * row);
+      permute(*part.piece, true, ours.data + part.offset,
+              values.data() + part.piece->first * part.piece->row_elements());
     }
   }
 

@@ -13,7 +13,7 @@ namespace {
 
 /// Special ones before general ones.
 const Family kFamilies[] = {
-    timm_family(),
+    torchvision_family(), google_family(), dinov3_family(), dinov2_family(), timm_eva_family(), timm_family(),
 };
 
 std::string first_names(const TensorFile& file) {
@@ -54,9 +54,15 @@ int64_t Checkpoint::count(std::string_view pattern) const {
 }
 
 int64_t Piece::elements() const {
-  int64_t rest = 1;
-  for (std::size_t i = 1; i < shape.size(); ++i) rest *= shape[i];
-  return rest * (rows > 0 ? rows : shape.empty() ? 1 : shape[0]);
+  int64_t count = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i) count *= i == along && rows > 0 ? rows : shape[i];
+  return count;
+}
+
+int64_t Piece::row_elements() const {
+  int64_t count = 1;
+  for (std::size_t i = along + 1; i < shape.size(); ++i) count *= shape[i];
+  return count;
 }
 
 // ---- config.json ----

@@ -35,14 +35,17 @@ struct Checkpoint {
 struct Piece {
   std::string name;                // empty: their file has nothing, the values are zero
   std::vector<int64_t> shape;      // of the whole tensor in their file; dimensions of 1 need not agree on import
-  int64_t first = 0;               // row of the tensor's first dimension where the piece begins
-  int64_t rows = 0;                // its rows; 0 = all
+  int64_t first = 0;               // place in the dimension `along` where the piece begins
+  int64_t rows = 0;                // its places there; 0 = all
+  std::size_t along = 0;           // those before it are 1
   std::vector<int64_t> view = {};  // shape of these rows for `axes`; empty = [rows, rest...]
   std::vector<int> axes = {};      // our axis k is axis axes[k] of the view; empty = as it lies
   bool add = false;                // added to the piece before it; export writes zeros there
   bool idle = false;               // nothing depends on the values (biases of keys): export may drop them
 
   int64_t elements() const;
+  /// Of one place in the dimension `along`.
+  int64_t row_elements() const;
 };
 
 /// One of our parameters = pieces one below the other. Where `grid` is set they are a position table of other sides,
@@ -70,6 +73,7 @@ struct Recognised {
   std::vector<Rule> rules;  // one for each of our parameters
   std::vector<Dropped> dropped = {};
   std::vector<std::string> assumed = {};  // what the files do not say: "eps 1e-6, as all of the family have"
+  std::vector<std::string> notes = {};    // what a user should know: that the outputs are no classes
 };
 
 struct Family {
@@ -92,21 +96,27 @@ const Family& recognise(const Checkpoint& checkpoint);
 
 // ---- what families are written with ----
 
+/// In place of a name: what their file has not is zero, and where it is no longer, export fails ...
+inline constexpr std::string_view kZeros = "0";
+/// ... or nothing depends on it, which is true of biases of keys: scores move by the same for all keys.
+inline constexpr std::string_view kIdle = "";
+
 /// A row of names: our parameter, "{}" for the number of the block, and their tensors, one below the other in equal
-/// parts; "" = zeros on which nothing depends (biases of keys).
+/// parts.
 struct NameRow {
   std::string_view ours;
   std::vector<std::string_view> theirs;
   std::vector<int> axes = {};  // as Piece's
 };
 
-/// One rule for each parameter that `config` has, by the first row of its name. Throws Error (usage) where there is
-/// none: the family has no such part.
-std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& config, std::span<const NameRow> rows);
+/// One rule for each parameter that `config` has, by the first row of its name. Where there is none the name is ours if
+/// `same_names`, else Error (usage) is thrown: the family has no such part.
+std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& config, std::span<const NameRow> rows,
+                                 bool same_names = false);
 /// Null when there is none.
 Rule* find_rule(std::vector<Rule>& rules, std::string_view ours);
-/// Drops the tensors whose name is `name`, or begins with it where it ends in "*".
-void drop(const Checkpoint& checkpoint, std::string_view name, std::string_view why, Recognised& found);
+/// Drops the tensors of a name, in which "*" stands for any text.
+void drop(const Checkpoint& checkpoint, std::string_view pattern, std::string_view why, Recognised& found);
 /// "blocks.{}.norm1.weight" of block 3.
 std::string with_block(std::string_view pattern, int64_t block);
 

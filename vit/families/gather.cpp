@@ -20,7 +20,7 @@ int64_t product(const std::vector<int64_t>& shape) {
 std::vector<int64_t> view_of(const Piece& piece) {
   if (!piece.view.empty()) return piece.view;
   std::vector<int64_t> view = piece.shape;
-  if (piece.rows > 0) view[0] = piece.rows;
+  if (piece.rows > 0) view[piece.along] = piece.rows;
   return view;
 }
 
@@ -81,8 +81,7 @@ class Gatherer {
       permute(piece, false, theirs.data(), out);
     } else {
       const std::shared_ptr<AlignedBuffer<float>> whole = shared_whole(piece);
-      const int64_t row = whole->size() / piece.shape[0];
-      permute(piece, false, whole->data() + piece.first * row, out);
+      permute(piece, false, whole->data() + piece.first * piece.row_elements(), out);
     }
   }
 

@@ -120,6 +120,7 @@ ImportedWeights import_weights(std::shared_ptr<const TensorFile> file, const nlo
   imported.open.weights = gathered(std::move(file), model, std::move(found.rules));
   imported.dropped = std::move(found.dropped);
   imported.assumed = std::move(found.assumed);
+  imported.notes = std::move(found.notes);
   return imported;
 }
 

@@ -25,6 +25,7 @@ struct ImportedWeights {
   OpenModel open;  // a model without preprocessing and labels, whose weights are read from the file
   std::vector<Dropped> dropped;
   std::vector<std::string> assumed;
+  std::vector<std::string> notes;
 };
 
 /// Recognises the checkpoint (or takes it as of `family`, where that is not empty) and checks that each of our

@@ -5,6 +5,11 @@
 
 namespace vit {
 
+Family dinov2_family();
+Family dinov3_family();
+Family google_family();
 Family timm_family();
+Family timm_eva_family();
+Family torchvision_family();
 
 }  // namespace vit

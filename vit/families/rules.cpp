@@ -35,11 +35,22 @@ Rule rule_of(const Parameter& p, const NameRow& row, int64_t block) {
   shape[0] /= static_cast<int64_t>(row.theirs.size());
   Rule rule{.ours = p.name, .pieces = {}};
   for (std::string_view name : row.theirs)
-    rule.pieces.push_back({.name = name.empty() ? "" : with_block(name, block),
+    rule.pieces.push_back({.name = name == kIdle || name == kZeros ? "" : with_block(name, block),
                            .shape = permuted_back(shape, row.axes),
                            .axes = row.axes,
-                           .idle = name.empty()});
+                           .idle = name == kIdle});
   return rule;
+}
+
+/// Whether the name is the pattern, in which "*" stands for any text.
+bool fits(std::string_view name, std::string_view pattern) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return name == pattern;
+  if (!name.starts_with(pattern.substr(0, star))) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (std::size_t at = star; at <= name.size(); ++at)
+    if (fits(name.substr(at), rest)) return true;
+  return false;
 }
 
 }  // namespace
@@ -50,7 +61,8 @@ std::string with_block(std::string_view pattern, int64_t block) {
   return name;
 }
 
-std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& config, std::span<const NameRow> rows) {
+std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& config, std::span<const NameRow> rows,
+                                 bool same_names) {
   std::vector<Rule> rules;
   std::string strangers;
   for (const Parameter& p : parameter_layout(config).all()) {
@@ -58,6 +70,8 @@ std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& con
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const NameRow& r) { return r.ours == pattern; });
     if (row != rows.end())
       rules.push_back(rule_of(p, *row, block));
+    else if (same_names)
+      rules.push_back({.ours = p.name, .pieces = {{.name = p.name, .shape = p.shape}}});
     else if (strangers.find(pattern) == std::string::npos)
       strangers += concat(strangers.empty() ? "" : ", ", pattern);
   }
@@ -72,12 +86,9 @@ Rule* find_rule(std::vector<Rule>& rules, std::string_view ours) {
   return nullptr;
 }
 
-void drop(const Checkpoint& checkpoint, std::string_view name, std::string_view why, Recognised& found) {
-  const bool prefix = name.ends_with('*');
-  if (prefix) name.remove_suffix(1);
+void drop(const Checkpoint& checkpoint, std::string_view pattern, std::string_view why, Recognised& found) {
   for (const TensorEntry& entry : checkpoint.tensors.entries())
-    if (prefix ? entry.name.starts_with(name) : entry.name == name)
-      found.dropped.push_back({entry.name, std::string(why)});
+    if (fits(entry.name, pattern)) found.dropped.push_back({entry.name, std::string(why)});
 }
 
 int64_t grid_side(int64_t tokens, std::string_view name) {

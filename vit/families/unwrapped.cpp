@@ -12,9 +12,14 @@ namespace {
 constexpr std::array<std::string_view, 6> kWrappers{"module.",         "model.",     "state_dict.",
                                                     "state_dict_ema.", "model_ema.", "_orig_mod."};
 
-bool all_begin_with(const std::vector<TensorEntry>& entries, std::size_t skipped, std::string_view prefix) {
+// A backbone that stands beside the head that was trained on it (DINOv2).
+constexpr std::string_view kBackbone = "backbone.", kHead = "linear_head.";
+
+bool all_begin_with(const std::vector<TensorEntry>& entries, std::size_t skipped, std::string_view prefix,
+                    std::string_view other = "") {
   return !entries.empty() && std::ranges::all_of(entries, [&](const TensorEntry& entry) {
-    return std::string_view(entry.name).substr(skipped).starts_with(prefix);
+    const std::string_view name = std::string_view(entry.name).substr(skipped);
+    return name.starts_with(prefix) || (!other.empty() && name.starts_with(other));
   });
 }
 
@@ -38,10 +43,16 @@ class RenamedTensors final : public TensorFile {
   RenamedTensors(std::shared_ptr<const TensorFile> file, std::shared_ptr<const TensorFile> head)
       : file_(std::move(file)), head_(std::move(head)) {
     const std::size_t skipped = wrapper_length(file_->entries());
-    for (const TensorEntry& entry : file_->entries()) add(entry.name.substr(skipped), *file_, entry);
+    const bool backbone = all_begin_with(file_->entries(), skipped, kBackbone, kHead);
+    for (const TensorEntry& entry : file_->entries()) {
+      std::string name = entry.name.substr(skipped);
+      if (backbone && name.starts_with(kBackbone)) name.erase(0, kBackbone.size());
+      add(std::move(name), *file_, entry);
+    }
     if (head_ != nullptr) {
       const std::size_t of_head = wrapper_length(head_->entries());
-      for (const TensorEntry& entry : head_->entries()) add("linear_head." + entry.name.substr(of_head), *head_, entry);
+      for (const TensorEntry& entry : head_->entries())
+        add(std::string(kHead) + entry.name.substr(of_head), *head_, entry);
     }
     for (const auto& [name, place] : places_) {
       entries_.push_back(*place.entry);

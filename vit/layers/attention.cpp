@@ -24,9 +24,10 @@ Attention::Attention(Registry& registry, const std::string& name, const Options&
       qkv_(registry, name + ".qkv", options.width, 3 * options.width, {.bias = options.qkv_bias, .product = true}),
       maps_(made(options.maps, registry, name, place)),
       bias_(options.bias ? options.bias(registry, name, place) : nullptr),
+      norm_(options.norm ? options.norm(registry, name + ".norm", options.width) : nullptr),
       proj_(registry, name + ".proj", options.width, options.width, {.product = true}) {
   // The heads' outputs are weighted means of the values.
-  registry.channels({qkv_.outputs_from(2 * options.width), proj_.weight()});
+  registry.channels({norm_ ? norm_->outputs() : qkv_.outputs_from(2 * options.width), proj_.weight()});
   if (!place.class_row) return;
   query_.emplace(registry, qkv_, 0, options.width);
   key_value_.emplace(registry, qkv_, options.width, 2 * options.width);
@@ -42,6 +43,7 @@ void Attention::pack(const Packing& packing, const float* output_scale) {
   for (const auto& map : maps_) map->pack(packing);
   if (bias_) bias_->pack(packing);
   proj_.pack(packing, output_scale);
+  if (norm_) norm_->pack(packing, 1 / proj_.input_scale());
 }
 
 Matrix Attention::plan_projected(Arena& arena, int64_t rows) const {
@@ -52,7 +54,11 @@ State Attention::plan(Arena& arena, const Shard& in, const Shard& out) const {
   Saved saved{plan_projected(arena, in.rows()),
               arena.take(proj_.type(), out.rows(), options_.width),
               arena.take<float>({out.images * options_.heads, out.own()}),
+              {},
+              {},
               {}};
+  saved.normed = norm_ ? arena.take(proj_.type(), out.rows(), options_.width) : saved.heads;
+  if (norm_) saved.norm = norm_->plan(arena, out.rows());
   for (const auto& map : maps_) saved.maps.push_back(map->plan(arena, out.rows(), in.rows(), saved.qkv.type()));
   return saved;
 }
@@ -62,6 +68,8 @@ State Attention::plan_scratch(Arena& arena, const Shard& in, const Shard& out, b
   Scratch scratch;
   if (place_.class_row) scratch.asking = arena.take(type, in.images, options_.width);
   scratch.heads = arena.take(type, out.rows(), options_.width);
+  const bool in_place = !norm_ || proj_.type() != DType::i8;
+  scratch.normed = in_place ? scratch.heads : arena.take(DType::i8, out.rows(), options_.width);
   scratch.kernel = arena.take<float>({attention_scratch(out.own(), in.tokens.count(), head_size_, type)});
   if (!training) return scratch;
   scratch.dqkv = plan_projected(arena, in.rows());
@@ -76,7 +84,7 @@ AttentionOptions Attention::head_options(const Shard& shard, int64_t image, int6
   options.scale = 1 / std::sqrt(static_cast<float>(head_size_));
   options.valid_tokens = shard.valid(image);
   options.first_query = shard.first_token;
-  options.out_scale = 1 / proj_.input_scale();
+  if (!norm_) options.out_scale = 1 / proj_.input_scale();
   if (bias_) options.bias = bias_->of_head(head).slice(shard.first_token, shard.own());
   const float rate = shard.regularization.attention_dropout;
   // A head is told apart by the image key: heads of one image must not share a mask.
@@ -171,8 +179,16 @@ void Attention::project(ConstMatrix x, int64_t first, const Shard& in, Matrix qk
   project_rows(x, first, in, qkv, state_of<Scratch>(scratch), nullptr);
 }
 
-void Attention::attend_heads(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp,
-                             float* kernel_scratch) const {
+/// Of heads that are all there.
+void Attention::norm_rows(const Attended& to, int64_t first, int64_t count) const {
+  const Matrix heads = to.heads.slice(first, count), normed = to.normed.slice(first, count);
+  if (to.norm != nullptr)
+    norm_->forward_train(heads, normed, to.norm->slice(first, count));
+  else
+    norm_->forward(heads, normed);
+}
+
+void Attention::attend_heads(ConstMatrix qkv, const Shard& out, const Attended& to, float* kernel_scratch) const {
   const ProfileScope profile("attention", attention_flops(out));
   const int64_t own = out.own();
   const auto read = [&](int64_t b, int64_t h) -> std::array<ConstMatrix, 3> {
@@ -185,17 +201,19 @@ void Attention::attend_heads(ConstMatrix qkv, const Shard& out, Matrix heads, fl
     LookAhead ahead = look_ahead(out, b, h, read);
     AttentionOptions options = head_options(out, b, h);
     options.ahead = &ahead;
-    float* lse = log_sum_exp == nullptr ? nullptr : log_sum_exp + (b * options_.heads + h) * own;
-    attention_forward(q, k, v, options, heads.slice(b * own, own).columns(h * head_size_, head_size_), lse,
+    float* lse = to.log_sum_exp == nullptr ? nullptr : to.log_sum_exp + (b * options_.heads + h) * own;
+    attention_forward(q, k, v, options, to.heads.slice(b * own, own).columns(h * head_size_, head_size_), lse,
                       kernel_scratch);
+    if (norm_ && h == options_.heads - 1) norm_rows(to, b * own, own);  // an image's rows are in cache
   });
 }
 
 Matrix Attention::attend(ConstMatrix qkv, const Shard& out, const State& scratch) const {
   const auto& own = state_of<Scratch>(scratch);
-  const Matrix heads = own.heads.slice(0, out.rows()).as(proj_.type());
-  attend_heads(qkv, out, heads, nullptr, own.kernel.data());
-  return heads;
+  const Matrix normed = own.normed.slice(0, out.rows()).as(proj_.type());
+  attend_heads(qkv, out, {.heads = norm_ ? own.heads.slice(0, out.rows()) : normed, .normed = normed},
+               own.kernel.data());
+  return normed;
 }
 
 void Attention::recompute(ConstMatrix x, const Shard& in, const Shard& out, const State& state,
@@ -204,13 +222,13 @@ void Attention::recompute(ConstMatrix x, const Shard& in, const Shard& out, cons
   const auto& scratch = state_of<Scratch>(scratch_state);
   const Matrix qkv = saved.qkv.slice(0, in.rows());
   project_rows(x, 0, in, qkv, scratch, &saved.maps);
-  attend_heads(qkv, out, saved.heads.slice(0, out.rows()), saved.log_sum_exp.data(), scratch.kernel.data());
+  attend_heads(qkv, out, {saved.heads, saved.normed, saved.log_sum_exp.data(), &saved.norm}, scratch.kernel.data());
 }
 
 void Attention::forward_train(ConstMatrix x, const Shard& in, const Shard& out, const State& saved,
                               const State& scratch, TensorView<float> y) const {
   recompute(x, in, out, saved, scratch);
-  proj_.forward(state_of<Saved>(saved).heads.slice(0, out.rows()), y);
+  proj_.forward(state_of<Saved>(saved).normed.slice(0, out.rows()), y);
   dropout_rows(out, y, out.regularization.dropout, place_.dropout_site + 1);
 }
 
@@ -264,7 +282,8 @@ void Attention::backward(TensorView<float> dy, ConstMatrix x, const State& state
   const Matrix dqkv = scratch.dqkv.slice(0, in.rows());
   const Matrix dheads = scratch.heads.slice(0, out.rows());
   dropout_rows(out, dy, out.regularization.dropout, place_.dropout_site + 1);
-  proj_.backward(for_product(dy, scratch.dy), saved.heads.slice(0, out.rows()), out, gradients, dheads);
+  proj_.backward(for_product(dy, scratch.dy), saved.normed.slice(0, out.rows()), out, gradients, dheads);
+  if (norm_) norm_->backward(dheads, saved.heads.slice(0, out.rows()), saved.norm, out, gradients, {}, dheads);
   attend_backward(saved, dheads, in, out, scratch);
   if (bias_) bias_->backward(scratch.dbias, out, gradients);
   maps_backward(saved, dqkv, in, gradients);

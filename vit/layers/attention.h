@@ -1,5 +1,5 @@
-// Multi-head self-attention: qkv Linear, scaled dot-product attention a head, projection.
-// Vaswani et al., arXiv:1706.03762.
+// Multi-head self-attention: qkv Linear, scaled dot-product attention a head, projection. Vaswani et al.,
+// arXiv:1706.03762. A norm of the heads' outputs may stand before the projection: Wang et al., arXiv:2210.06423.
 #pragma once
 
 #include <optional>
@@ -10,6 +10,7 @@
 #include "vit/layers/attention_bias.h"
 #include "vit/layers/linear.h"
 #include "vit/layers/mixer.h"
+#include "vit/layers/norm.h"
 #include "vit/layers/query_key_map.h"
 
 namespace vit {
@@ -24,8 +25,9 @@ class Attention final : public Mixer {
     bool qkv_bias = true;
     std::vector<MakeQueryKeyMap> maps = {};  // in the order in which they act
     MakeAttentionBias bias = {};             // null = none
+    MakeNorm norm = {};                      // of the heads' outputs side by side [D]; null = none
   };
-  /// Registers `<name>.qkv`, what maps and bias have, `<name>.proj`.
+  /// Registers `<name>.qkv`, what maps and bias have, `<name>.norm`, `<name>.proj`.
   Attention(Registry& registry, const std::string& name, const Options& options, const MixerPlace& place);
 
   void pack(const Packing& packing, const float* output_scale) override;
@@ -60,10 +62,19 @@ class Attention final : public Mixer {
     Matrix heads;                   // [M out, D], the heads' outputs side by side
     TensorView<float> log_sum_exp;  // [B*H, N out]
     std::vector<State> maps;
+    Matrix normed;  // [M out, D], what the projection reads: heads without a norm
+    Norm::Saved norm;
+  };
+  /// Where attention leaves what, and what backward needs; null in inference.
+  struct Attended {
+    Matrix heads, normed;
+    float* log_sum_exp = nullptr;
+    const Norm::Saved* norm = nullptr;
   };
   /// `dqkv` and what follows are null in inference.
   struct Scratch {
-    Matrix heads;  // [M out, D]: the heads in inference, their gradient in backward
+    Matrix heads;   // [M out, D]: the heads in inference, their gradient in backward
+    Matrix normed;  // [M out, D] in inference: what the projection reads, in the memory of heads where that serves
     TensorView<float> kernel;
     Matrix asking;              // [B, D]: the class tokens' rows of x
     Matrix dqkv;                // [M, 3D]
@@ -88,7 +99,8 @@ class Attention final : public Mixer {
   void for_queries_and_keys(Matrix qkv, int64_t first, int64_t count, const Shard& in, Body body) const;
   void project_rows(ConstMatrix x, int64_t first, const Shard& in, Matrix qkv, const Scratch& scratch,
                     const std::vector<State>* saved_maps) const;
-  void attend_heads(ConstMatrix qkv, const Shard& out, Matrix heads, float* log_sum_exp, float* kernel_scratch) const;
+  void attend_heads(ConstMatrix qkv, const Shard& out, const Attended& to, float* kernel_scratch) const;
+  void norm_rows(const Attended& to, int64_t first, int64_t count) const;
   void attend_backward(const Saved& saved, ConstMatrix dheads, const Shard& in, const Shard& out,
                        const Scratch& scratch) const;
   void maps_backward(const Saved& saved, Matrix dqkv, const Shard& in, const Gradients& gradients) const;
@@ -103,6 +115,7 @@ class Attention final : public Mixer {
   std::optional<Linear> query_, key_value_;  // parts of qkv_, with class_row
   std::vector<std::unique_ptr<QueryKeyMap>> maps_;
   std::unique_ptr<AttentionBias> bias_;
+  std::unique_ptr<Norm> norm_;
   Linear proj_;
 };
 

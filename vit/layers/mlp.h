@@ -16,11 +16,16 @@ class Mlp final : public TwoLinears {
     Activation activation = Activation::gelu_erf;
     int dropout_site = 0;  // first of two
     bool product = true;   // as in ParameterRole, of the weights
+    MakeNorm norm = {};    // as in TwoLinears
   };
-  /// Registers `<name>.fc1` and `<name>.fc2`.
+  /// Registers `<name>.fc1`, norm and `<name>.fc2`.
   Mlp(Registry& registry, const std::string& name, const Options& o)
       : TwoLinears(registry, name,
-                   {.width = o.width, .hidden = o.hidden, .dropout_site = o.dropout_site, .product = o.product}),
+                   {.width = o.width,
+                    .hidden = o.hidden,
+                    .dropout_site = o.dropout_site,
+                    .product = o.product,
+                    .norm = o.norm}),
         activation_(o.activation) {}
 
  private:

@@ -14,12 +14,14 @@ class SwiGlu final : public TwoLinears {
     int64_t width = 0;
     int64_t hidden = 0;    // F, behind the gate
     int dropout_site = 0;  // first of two
+    MakeNorm norm = {};    // as in TwoLinears
   };
-  /// Registers `<name>.fc1` [2F, D], gates first, and `<name>.fc2` [D, F].
+  /// Registers `<name>.fc1` [2F, D], gates first, norm and `<name>.fc2` [D, F].
   SwiGlu(Registry& registry, const std::string& name, const Options& o)
-      : TwoLinears(registry, name, {.width = o.width, .hidden = o.hidden, .parts = 2, .dropout_site = o.dropout_site}) {
+      : TwoLinears(registry, name,
+                   {.width = o.width, .hidden = o.hidden, .parts = 2, .dropout_site = o.dropout_site, .norm = o.norm}) {
     // A gate multiplies what is linear in the value.
-    registry.channels({fc1().outputs_from(o.hidden), fc2().weight()});
+    if (!has_norm()) registry.channels({fc1().outputs_from(o.hidden), fc2().weight()});
   }
 
  private:

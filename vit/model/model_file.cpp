@@ -26,6 +26,16 @@ nlohmann::json read_json(const h5::File& file, const std::string& name) {
   return parse_json(file.read_text(name), "model file", concat(name, " in ", file.path().string()));
 }
 
+/// Null in files of models that were drawn here.
+nlohmann::json read_origin(const h5::File& file) {
+  if (!file.exists("/origin")) return {};
+  nlohmann::json origin = read_json(file, "/origin");
+  if (!origin.is_object())
+    fail(ErrorKind::data, "[model file] /origin in ", file.path().string(), " needs an object, has ",
+         origin.type_name());
+  return origin;
+}
+
 /// True for the version of quantised models.
 bool check_format(const h5::File& file) {
   const std::string where = file.path().string();
@@ -113,10 +123,42 @@ void check_no_strangers(const h5::File& file, const Model& model) {
       fail(ErrorKind::data, "[model file] ", kWeightScales, name, " in ", where, " has no input scale");
 }
 
-void write_quantized(h5::File& file, const Model& model, const Parameter& p) {
-  const QuantizedRows rows = quantize_rows({at(model.weights, p), {p.shape[0], p.shape[1]}});
+void write_weight(h5::File& file, const Model& model, const Parameter& p, const float* values) {
+  if (!model.quantization.contains(p.name)) {
+    file.write(kWeights + p.name, p.shape, std::span<const float>(values, static_cast<std::size_t>(p.count)));
+    return;
+  }
+  const QuantizedRows rows = quantize_rows({values, {p.shape[0], p.shape[1]}});
   file.write(kWeights + p.name, p.shape, rows.values.span());
   file.write(kWeightScales + p.name, {p.shape[0]}, std::span<const float>(rows.scales));
+}
+
+/// Reads some of them at once and writes them in turn.
+void write_weights(h5::File& file, const Model& model, const ParameterSource& weights) {
+  constexpr int64_t kMostFloats = int64_t{1} << 23;  // at a time, unless one is larger
+  const std::vector<Parameter>& all = model.layout.all();
+  for (std::size_t first = 0, end = 0; first < all.size(); first = end) {
+    int64_t floats = 0;
+    do floats += all[end++].count;
+    while (end < all.size() && floats + all[end].count <= kMostFloats);
+    std::vector<ParameterValues> values(end - first);
+    parallel_for(static_cast<int64_t>(values.size()), 1, [&](int64_t begin, int64_t stop) {
+      for (int64_t i = begin; i < stop; ++i)
+        values[static_cast<std::size_t>(i)] = weights(static_cast<int>(first) + static_cast<int>(i));
+    });
+    for (std::size_t i = first; i < end; ++i) write_weight(file, model, all[i], values[i - first].data);
+  }
+}
+
+void write_all_but_weights(h5::File& file, const Model& model) {
+  file.write_attribute("/", "format", kFormat);
+  file.write_attribute("/", "version", model.quantization.empty() ? kVersion : kQuantizedVersion);
+  file.write_text("/config", json_text(to_json(model.config), 2));
+  file.write_text("/preprocess", json_text(model.preprocess, 2));
+  if (!model.origin.is_null()) file.write_text("/origin", json_text(model.origin, 2));
+  file.write_text("/training", json_text(model.training, 2));
+  file.write_texts("/class_names", model.class_names);
+  if (!model.quantization.empty()) file.write_text("/quantization", json_text(to_json(model.quantization), 2));
 }
 
 struct OpenedModel {
@@ -133,6 +175,7 @@ OpenedModel read_all_but_weights(const h5::File& file) {
   Model& model = opened.model;
   model.config = model_config_from_json(read_json(file, "/config"), where);
   model.preprocess = read_json(file, "/preprocess");
+  model.origin = read_origin(file);
   model.training = read_json(file, "/training");
   model.class_names = file.read_texts("/class_names");
   if (!model.class_names.empty() && static_cast<int64_t>(model.class_names.size()) != model.config.classes)
@@ -187,26 +230,23 @@ OpenModel open_model(const std::filesystem::path& path) {
 }
 
 void write_model(h5::File& file, const Model& model) {
-  file.write_attribute("/", "format", kFormat);
-  file.write_attribute("/", "version", model.quantization.empty() ? kVersion : kQuantizedVersion);
-  file.write_text("/config", json_text(to_json(model.config), 2));
-  file.write_text("/preprocess", json_text(model.preprocess, 2));
-  file.write_text("/training", json_text(model.training, 2));
-  file.write_texts("/class_names", model.class_names);
-  if (!model.quantization.empty()) file.write_text("/quantization", json_text(to_json(model.quantization), 2));
-  for (const Parameter& p : model.layout.all()) {
-    if (model.quantization.contains(p.name))
-      write_quantized(file, model, p);
-    else
-      file.write(kWeights + p.name, p.shape,
-                 std::span<const float>(at(model.weights, p), static_cast<std::size_t>(p.count)));
-  }
+  write_all_but_weights(file, model);
+  for (const Parameter& p : model.layout.all()) write_weight(file, model, p, at(model.weights, p));
 }
 
 void save_model(const std::filesystem::path& path, const Model& model) {
   write_atomically(path, [&](const std::filesystem::path& temporary) {
     h5::File file = h5::File::create(temporary);
     write_model(file, model);
+    file.close();
+  });
+}
+
+void save_model(const std::filesystem::path& path, const Model& model, const ParameterSource& weights) {
+  write_atomically(path, [&](const std::filesystem::path& temporary) {
+    h5::File file = h5::File::create(temporary);
+    write_all_but_weights(file, model);
+    write_weights(file, model, weights);
     file.close();
   });
 }

@@ -56,5 +56,7 @@ ParameterSource fresh_parameters(const ModelConfig& config, uint64_t seed);
 void write_model(h5::File& file, const Model& model);
 /// ... or as a whole file, by temporary name, sync and rename.
 void save_model(const std::filesystem::path& path, const Model& model);
+/// The same for a model whose weights come from elsewhere: a few of them are in memory at a time.
+void save_model(const std::filesystem::path& path, const Model& model, const ParameterSource& weights);
 
 }  // namespace vit

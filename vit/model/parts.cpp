@@ -48,7 +48,8 @@ std::unique_ptr<Norm> make_layer_norm(const ModelConfig& c, Registry& registry, 
 }
 
 Attention::Options attention_options(const ModelConfig& c) {
-  Attention::Options options{.width = c.width, .heads = c.heads, .qkv_bias = c.qkv_bias};
+  Attention::Options options{
+      .width = c.width, .heads = c.heads, .qkv_bias = c.qkv_bias, .norm = norm_where(c.attention_norm, c)};
   for (const QueryKeyMapPart& part : query_key_maps().rows())
     if (part.wanted(c))
       options.maps.push_back([make = part.make, c](Registry& registry, const std::string& name,
@@ -68,9 +69,12 @@ std::unique_ptr<Mixer> make_attention(const ModelConfig& c, Registry& registry, 
 
 std::unique_ptr<FeedForward> make_mlp(const ModelConfig& c, Registry& registry, const std::string& name,
                                       int dropout_site) {
-  return std::make_unique<Mlp>(
-      registry, name,
-      Mlp::Options{.width = c.width, .hidden = c.mlp_width, .activation = c.activation, .dropout_site = dropout_site});
+  return std::make_unique<Mlp>(registry, name,
+                               Mlp::Options{.width = c.width,
+                                            .hidden = c.mlp_width,
+                                            .activation = c.activation,
+                                            .dropout_site = dropout_site,
+                                            .norm = norm_where(c.mlp_norm, c)});
 }
 
 BlockParts block_parts(const ModelConfig& c) {
@@ -221,7 +225,9 @@ std::unique_ptr<Norm> make_rms_norm(const ModelConfig& c, Registry& registry, co
 std::unique_ptr<FeedForward> make_swiglu(const ModelConfig& c, Registry& registry, const std::string& name,
                                          int dropout_site) {
   return std::make_unique<SwiGlu>(
-      registry, name, SwiGlu::Options{.width = c.width, .hidden = c.mlp_width, .dropout_site = dropout_site});
+      registry, name,
+      SwiGlu::Options{
+          .width = c.width, .hidden = c.mlp_width, .dropout_site = dropout_site, .norm = norm_where(c.mlp_norm, c)});
 }
 
 std::unique_ptr<Readout> make_sequence_readout(const ModelConfig& c, Registry& registry) {
