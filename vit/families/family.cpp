@@ -13,7 +13,21 @@ namespace {
 
 /// Special ones before general ones.
 const Family kFamilies[] = {
-    torchvision_family(), google_family(), dinov3_family(), dinov2_family(), timm_eva_family(), timm_family(),
+    torchvision_family(),
+    google_family(),
+    open_clip_timm_family(),
+    clip_family(),
+    hf_deit_family(),
+    hf_vit_family(),
+    hf_dinov2_family(),
+    hf_dinov3_family(),
+    hf_clip_family(),
+    hf_siglip_family(),
+    hf_aimv2_family(),
+    dinov3_family(),
+    dinov2_family(),
+    timm_eva_family(),
+    timm_family(),
 };
 
 std::string first_names(const TensorFile& file) {
