@@ -30,14 +30,15 @@ class TensorFile {
   virtual const std::vector<TensorEntry>& entries() const = 0;
   /// Text beside the tensors ("format": "pt"); empty where the format has none.
   virtual const std::map<std::string, std::string>& metadata() const = 0;
-  /// values [entry.count], row-major, converted to fp32. Throws Error (data) for bytes that cannot be read and for
-  /// types that are no floats.
+  /// values [entry.count], row-major, converted to fp32. Throws Error (data) that names the tensor for bytes that
+  /// cannot be read, types that are no floats, and numbers that are not finite.
   virtual void read(const TensorEntry& entry, std::span<float> values) const = 0;
 };
 
-/// By its first bytes: safetensors, or npz of NumPy; a folder holds model.safetensors, or model.safetensors.index.json
-/// with its shards. Everything but the values is checked. Throws Error (data, io) that names file, tensor or field; a
-/// pickle of PyTorch gets the line of Python that converts it.
+/// By its first bytes: safetensors, or npz of NumPy; a folder holds model.safetensors, model.safetensors.index.json
+/// with its shards (which may also be named itself), or open_clip_model.safetensors, the first of them that is there;
+/// path() of the result says which. Everything but the values is checked. Throws Error (data, io) that names file,
+/// tensor or field; a pickle of PyTorch gets the line of Python that converts it.
 std::unique_ptr<TensorFile> open_tensor_file(const std::filesystem::path& path);
 
 /// Null when there is none of that name.
