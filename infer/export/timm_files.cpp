@@ -132,13 +132,6 @@ Json vit_arguments(const ModelConfig& c, const TimmBase& base) {
   return arguments;
 }
 
-/// Whether q, k and v have biases of one Linear, as the family's rules choose.
-bool fused_bias(const std::vector<Rule>& rules) {
-  for (const Rule& rule : rules)
-    if (rule.ours == "blocks.0.attn.qkv.bias") return rule.pieces.size() == 1;
-  return true;
-}
-
 void add_rope_arguments(const ModelConfig& c, Json& arguments) {
   arguments["use_rot_pos_emb"] = true;
   arguments["rope_type"] = c.rope == RopeLayout::axial ? "cat" : c.rope == RopeLayout::dinov3 ? "dinov3" : "mixed";
@@ -150,7 +143,7 @@ void add_rope_arguments(const ModelConfig& c, Json& arguments) {
   arguments["ref_feat_shape"] = c.rope_reference > 0 ? Json{reference, reference} : Json();
 }
 
-Json eva_arguments(const ModelConfig& c, const std::vector<Rule>& rules) {
+Json eva_arguments(const ModelConfig& c) {
   const auto [before, after] = final_norms(c);
   Json arguments = common_arguments(c);
   arguments.update(Json{{"mlp_ratio", mlp_ratio(c.width, c.mlp_width)},
@@ -158,7 +151,7 @@ Json eva_arguments(const ModelConfig& c, const std::vector<Rule>& rules) {
                         {"swiglu_align_to", 0},
                         {"scale_mlp", c.mlp_norm},
                         {"scale_attn_inner", c.attention_norm},
-                        {"attn_type", fused_bias(rules) ? "rope" : "eva"},
+                        {"attn_type", "rope"},
                         {"num_reg_tokens", c.registers},
                         {"use_abs_pos_emb", c.position == "learned"},
                         {"use_pre_transformer_norm", c.pre_norm},
@@ -170,12 +163,19 @@ Json eva_arguments(const ModelConfig& c, const std::vector<Rule>& rules) {
   return arguments;
 }
 
+/// Gates and values are two Linears where a norm stands behind them, or in AIMv2's feed-forward.
 std::vector<Rule> rules_of(const ModelConfig& c, const TimmBase& base) {
-  if (base.type == TimmClass::eva) return family_of("timm-eva").rules(c);
-  if (c.mlp != "swiglu" || base.norm == nullptr) return family_of("timm").rules(c);
-  const NameRow split[] = {{"blocks.{}.mlp.fc1.weight", {"blocks.{}.mlp.fc1_g.weight", "blocks.{}.mlp.fc1_x.weight"}},
-                           {"blocks.{}.mlp.fc1.bias", {"blocks.{}.mlp.fc1_g.bias", "blocks.{}.mlp.fc1_x.bias"}}};
-  return rules_by_names("timm", c, split, true);
+  std::vector<NameRow> rows;
+  const bool eva = base.type == TimmClass::eva;
+  if (eva) {
+    rows.push_back({"blocks.{}.ls1.gamma", {"blocks.{}.gamma_1"}});
+    rows.push_back({"blocks.{}.ls2.gamma", {"blocks.{}.gamma_2"}});
+  }
+  if (c.mlp == "swiglu" && (eva ? c.mlp_norm : base.norm != nullptr)) {
+    rows.push_back({"blocks.{}.mlp.fc1.weight", {"blocks.{}.mlp.fc1_g.weight", "blocks.{}.mlp.fc1_x.weight"}});
+    rows.push_back({"blocks.{}.mlp.fc1.bias", {"blocks.{}.mlp.fc1_g.bias", "blocks.{}.mlp.fc1_x.bias"}});
+  }
+  return rules_by_names("timm", c, rows, true);
 }
 
 Json pretrained_cfg(const Model& model) {
@@ -206,7 +206,7 @@ WeightsFiles timm_files(const Model& model) {
                   {"num_features", c.feature_width()},
                   {"global_pool", c.pooling}};
   if (!model.class_names.empty()) files.config["label_names"] = printable(model.class_names);
-  files.config["model_args"] = base.type == TimmClass::eva ? eva_arguments(c, files.rules) : vit_arguments(c, base);
+  files.config["model_args"] = base.type == TimmClass::eva ? eva_arguments(c) : vit_arguments(c, base);
   files.config["pretrained_cfg"] = pretrained_cfg(model);
   files.notes.push_back(concat("architecture ", base.architecture, " with arguments that make it this model"));
   return files;
