@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <opencv2/imgproc.hpp>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,23 @@ void resize_crop(benchmark::State& state, vit::Interpolation interpolation) {
   const Image image = make_picture(state.range(0), state.range(1));
   const vit::PreprocessConfig config = photographs(interpolation);
   run(state, 1, [&] { benchmark::DoNotOptimize(vit::resize_crop(image, config)); });
+}
+
+/// A photograph of 500 x 375 with its shorter side made 224; bench/peers/resize.py runs Pillow on the same.
+void resize(benchmark::State& state, vit::Interpolation interpolation) {
+  const Image image = make_picture(500, 375);
+  run(state, 1, [&] { benchmark::DoNotOptimize(vit::resize(image.rgb, 298, 224, interpolation)); });
+}
+
+/// The same by OpenCV's filter that does not alias.
+void resize_opencv_area(benchmark::State& state) {
+  const Image image = make_picture(500, 375);
+  cv::setNumThreads(1);
+  run(state, 1, [&] {
+    cv::Mat out;
+    cv::resize(image.rgb, out, {298, 224}, 0, 0, cv::INTER_AREA);
+    benchmark::DoNotOptimize(out.data);
+  });
 }
 
 void patchify(benchmark::State& state) {
@@ -163,6 +181,11 @@ vit::AugmentConfig bend() {
 BENCHMARK(decode_jpeg)->Apply(photograph_sizes)->Args({32, 32});
 BENCHMARK_CAPTURE(resize_crop, bicubic, vit::Interpolation::bicubic)->Apply(photograph_sizes);
 BENCHMARK_CAPTURE(resize_crop, bilinear, vit::Interpolation::bilinear)->Apply(photograph_sizes);
+BENCHMARK_CAPTURE(resize, bilinear, vit::Interpolation::bilinear);
+BENCHMARK_CAPTURE(resize, bicubic, vit::Interpolation::bicubic);
+BENCHMARK_CAPTURE(resize, lanczos, vit::Interpolation::lanczos);
+BENCHMARK_CAPTURE(resize, box, vit::Interpolation::box);
+BENCHMARK(resize_opencv_area);
 BENCHMARK(patchify)->ArgNames({"size", "patch"})->Args({224, 16})->Args({32, 4});
 BENCHMARK(whole)->Apply(photograph_sizes);
 BENCHMARK_CAPTURE(augment, crop_flip, crop_and_flip());

@@ -16,16 +16,12 @@
 namespace vit {
 namespace {
 
-bool same_geometry(const PreprocessConfig& a, const PreprocessConfig& b) {
-  return a.size == b.size && a.rule == b.rule && a.interpolation == b.interpolation &&
-         (a.rule == ResizeRule::squash || a.resize_size == b.resize_size);
-}
-
 std::string geometry_text(const PreprocessConfig& config) {
   nlohmann::json json = to_json(config);
   json.erase("mean");
   json.erase("std");
   json.erase("exif_rotate");
+  json.erase("decoding");
   return json_text(json);
 }
 
@@ -171,6 +167,10 @@ void check_geometry(const PreprocessConfig& model, const Dataset& data) {
   const nlohmann::json stored = data.preprocess();
   if (stored.is_null()) return;
   const PreprocessConfig made = preprocess_config_from_json(stored, "the data set");
+  if (made.decoding != model.decoding)
+    log(LogLevel::info,
+        concat("the data set was imported with decoding ", word_of(made.decoding), ", the model wants ",
+               word_of(model.decoding), ": gray pictures of more than 8 bits, if there were any, differ"));
   const int64_t size = data.image_size() != 0 ? data.image_size() : made.size;
   if (size != model.size)
     fail(ErrorKind::data, "[evaluate] image size: the model needs ", model.size, ", the data set was resized to ", size,

@@ -1,6 +1,5 @@
 #include "infer/explain.h"
 
-#include "preprocess/patchify.h"
 #include "preprocess/resize_crop.h"
 
 namespace vit {
@@ -16,9 +15,7 @@ Explanation explain(Classifier& classifier, const Image& image, AttentionMethod 
 
   Explanation result;
   result.view = resize_crop(image, pipeline.config());
-  // Not prepare(): a rule that resizes before it crops would do so again.
-  patchify(result.view, pipeline.config(), config.input_patch(),
-           TensorView<float>(patches.data(), {pipeline.patches(), pipeline.patch_dim()}));
+  pipeline.prepare(image, TensorView<float>(patches.data(), {pipeline.patches(), pipeline.patch_dim()}));
   EngineOutputs outputs;
   if (config.classes > 0) outputs.logits = TensorView<float>(logits.data(), {1, config.classes});
   outputs.attention = TensorView<float>(attention.data(), {1, maps, tokens * tokens});

@@ -39,6 +39,15 @@ cv::Mat upper_bytes(const cv::Mat& wide) {
   return bytes;
 }
 
+/// Of 16-bit gray.
+cv::Mat clipped_bytes(const cv::Mat& wide) {
+  cv::Mat bytes(wide.rows, wide.cols, CV_8UC1);
+  for (int y = 0; y < wide.rows; ++y)
+    std::transform(wide.ptr<uint16_t>(y), wide.ptr<uint16_t>(y) + wide.cols, bytes.ptr<uint8_t>(y),
+                   [](uint16_t v) { return static_cast<uint8_t>(std::min<uint16_t>(v, 255)); });
+  return bytes;
+}
+
 void check_length(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
   const int64_t most = std::min<int64_t>(limits.max_bytes, INT32_MAX);
   if (bytes.empty()) fail(ErrorKind::data, "[decode_image] ", name, ": empty, has 0 bytes");
@@ -75,7 +84,11 @@ Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const 
   return codec::decode(bytes, name, limits);
 }
 
-Image upright(const Image& image) { return image_from_rgb(codec::turned_upright(image.rgb, image.orientation)); }
+Image upright(const Image& image) {
+  Image turned = image_from_rgb(codec::turned_upright(image.rgb, image.orientation));
+  if (!image.clipped.empty()) turned.clipped = codec::turned_upright(image.clipped, image.orientation);
+  return turned;
+}
 
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
   const std::string bytes = read_file(path, limits.max_bytes);
@@ -101,7 +114,9 @@ Image image_from_bgr(const cv::Mat& bgr) {
   }
   cv::Mat rgb;
   cv::cvtColor(bytes, rgb, conversion);
-  return image_from_rgb(std::move(rgb));
+  Image image = image_from_rgb(std::move(rgb));
+  if (bgr.type() == CV_16UC1) image.clipped = clipped_bytes(bgr);
+  return image;
 }
 
 cv::Mat bgr_from_image(const Image& image) {

@@ -24,6 +24,7 @@ struct Image {
   Image() = default;  // not an aggregate: image_from_rgb and image_from_bgr say which order a cv::Mat has
 
   cv::Mat rgb;          // CV_8UC3; rows may lie apart, as those of a part of another picture do
+  cv::Mat clipped;      // CV_8UC1, of gray files with more than 8 bits: all above 255 as 255; else empty
   int orientation = 1;  // of EXIF, 1 to 8: how a viewer would turn the rows; they lie here as they are stored
 };
 
@@ -52,6 +53,7 @@ cv::Mat bgr_from_image(const Image& image);
 
 /// JPEG, PNG, BMP, WebP, TIFF and PNM, known by content; of several pictures in a file the first. The pixels are those
 /// of Pillow's convert('RGB'); docs/formats.md says which kinds are refused and where the pixels differ on purpose.
+/// What the choice of `decoding` (preprocess/config.h) may want instead comes along in `clipped`.
 /// Throws Error (data) that names `name` and the fault: empty, truncated, not an image, too large, not read.
 Image decode_image(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits = {});
 Image read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});

@@ -6,9 +6,8 @@
 namespace vit {
 namespace {
 
-void check(const Image& image, int64_t patch_size, const TensorView<float>& rows) {
-  check_pixels(image.rgb);
-  const int64_t width = image.rgb.cols, height = image.rgb.rows;
+void check(const cv::Mat& square, int64_t patch_size, const TensorView<float>& rows) {
+  const int64_t width = square.cols, height = square.rows;
   if (patch_size < 1 || width % patch_size != 0 || height % patch_size != 0) {
     fail(ErrorKind::usage, "[patchify] patch size must divide the sides ", width, " x ", height, ", is ", patch_size);
   }
@@ -30,7 +29,8 @@ PixelTable::PixelTable(const PreprocessConfig& config) {
 }
 
 void patchify(const Image& image, const PixelTable& table, int64_t patch_size, TensorView<float> rows) {
-  check(image, patch_size, rows);
+  check_pixels(image.rgb);
+  check(image.rgb, patch_size, rows);
   const float* red = table.channel(0).data();
   const float* green = table.channel(1).data();
   const float* blue = table.channel(2).data();
@@ -54,6 +54,24 @@ void patchify(const Image& image, const PreprocessConfig& config, int64_t patch_
          " x ", image.rgb.rows);
   }
   patchify(image, PixelTable(config), patch_size, rows);
+}
+
+void patchify_floats(const cv::Mat& square, const PreprocessConfig& config, int64_t patch_size,
+                     TensorView<float> rows) {
+  if (square.type() != CV_32FC3) fail(ErrorKind::usage, "[patchify] needs a cv::Mat of type CV_32FC3");
+  check(square, patch_size, rows);
+  const int64_t across = square.cols / patch_size, plane = patch_size * patch_size;
+  for (int64_t y = 0; y < square.rows; ++y) {
+    const auto* pixel = square.ptr<float>(static_cast<int>(y));
+    for (int64_t patch = 0; patch < across; ++patch) {
+      float* out = rows[y / patch_size * across + patch].data() + y % patch_size * patch_size;
+      for (int64_t x = 0; x < patch_size; ++x, pixel += 3)
+        for (int64_t c = 0; c < 3; ++c) {
+          const auto i = static_cast<size_t>(c);
+          out[x + c * plane] = (pixel[c] - config.mean[i]) / config.std[i];
+        }
+    }
+  }
 }
 
 }  // namespace vit

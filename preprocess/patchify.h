@@ -6,6 +6,10 @@
 #include "preprocess/config.h"
 #include "vit/core/tensor_view.h"
 
+namespace cv {
+class Mat;
+}
+
 namespace vit {
 
 struct Image;
@@ -26,5 +30,8 @@ class PixelTable {
 void patchify(const Image& image, const PreprocessConfig& config, int64_t patch_size, TensorView<float> rows);
 /// The same with a table made before, for an image of any size that P divides.
 void patchify(const Image& image, const PixelTable& table, int64_t patch_size, TensorView<float> rows);
+
+/// Of floats in 0..1 (CV_32FC3, RGB) instead of bytes: (value - mean) / std.
+void patchify_floats(const cv::Mat& square, const PreprocessConfig& config, int64_t patch_size, TensorView<float> rows);
 
 }  // namespace vit

@@ -25,14 +25,20 @@ int64_t Pipeline::patches() const { return (config_.size / patch_size_) * (confi
 int64_t Pipeline::patch_dim() const { return 3 * patch_size_ * patch_size_; }
 
 void Pipeline::prepare(const Image& image, TensorView<float> rows) const {
-  patchify(resize_crop(image, config_), table_, patch_size_, rows);
+  if (config_.resize_on == ResizeOn::floats)
+    patchify_floats(resize_crop_floats(image, config_), config_, patch_size_, rows);
+  else
+    patchify(resize_crop(image, config_), table_, patch_size_, rows);
 }
 
 void Pipeline::prepare_augmented(const Image& image, const AugmentConfig& augmentation, AugmentRandom& random,
                                  TensorView<float> rows) const {
+  const bool resizes = acts(AugmentStage::source, augmentation);
+  if (config_.resize_on == ResizeOn::floats && !resizes && !acts(AugmentStage::square, augmentation))
+    return prepare(image, rows);
   Image square;
-  if (acts(AugmentStage::source, augmentation)) {
-    const Image source = config_.exif_rotate ? upright(image) : image;
+  if (resizes) {
+    const Image source = source_picture(image, config_);
     const cv::Mat part = augment(source.rgb, AugmentStage::source, augmentation, random);
     square.rgb = resize(part, config_.size, config_.size, config_.interpolation);
   } else {

@@ -22,6 +22,7 @@ class Pipeline {
 
   /// rows [patches, 3*P*P].
   void prepare(const Image& image, TensorView<float> rows) const;
+  /// Operations that are on work on bytes, so the picture is resized on bytes for them.
   void prepare_augmented(const Image& image, const AugmentConfig& augmentation, AugmentRandom& random,
                          TensorView<float> rows) const;
 

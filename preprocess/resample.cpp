@@ -2,50 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <opencv2/core.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "preprocess/image.h"
+#include "preprocess/resample_filter.h"
 #include "preprocess/resample_passes.h"
 #include "vit/core/cpu.h"
 #include "vit/core/error.h"
 
 namespace vit {
 namespace {
-
-// ---- Filters
-
-struct Filter {
-  double (*weight)(double x);
-  double support;  // weight(x) = 0 for |x| >= support
-};
-
-double box_weight(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
-
-double triangle_weight(double x) { return std::max(0.0, 1.0 - std::abs(x)); }
-
-/// Keys' cubic with a = -1/2 (IEEE Trans. ASSP 29, 1981), which reproduces parabolas.
-double cubic_weight(double x) {
-  constexpr double a = -0.5;
-  x = std::abs(x);
-  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-  if (x < 2.0) return (((x - 5.0) * x + 8.0) * x - 4.0) * a;
-  return 0.0;
-}
-
-Filter filter_of(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::area:
-      return {box_weight, 0.5};
-    case Interpolation::bilinear:
-      return {triangle_weight, 1.0};
-    case Interpolation::bicubic:
-      return {cubic_weight, 2.0};
-  }
-  fail(ErrorKind::usage, "[resize] unknown interpolation ", static_cast<int>(interpolation));
-}
 
 // ---- Weights of one axis
 
@@ -62,7 +32,7 @@ Taps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count, con
   const double support = filter.support * stretch;
   const double inverse_stretch = 1.0 / stretch;
   Taps taps;
-  taps.stride = static_cast<int64_t>(std::ceil(support)) * 2 + 2;
+  taps.stride = (static_cast<int64_t>(std::ceil(support)) * 2 + 1 + 3) / 4 * 4;
   taps.first.reserve(static_cast<size_t>(count));
   taps.count.reserve(static_cast<size_t>(count));
   taps.weights.assign(static_cast<size_t>(count * taps.stride), 0);
@@ -93,18 +63,15 @@ Taps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count, con
 cv::Mat horizontal_pass(const cv::Mat& source, const Taps& taps) {
   const Passes pass = passes_for(active_isa());
   cv::Mat out = new_pixels(taps.size(), source.rows);
-  const int64_t row_bytes = int64_t{source.cols} * 3;
-  const uint8_t* end = source.ptr(source.rows - 1) + row_bytes;
-  std::vector<uint8_t> padded;
-  for (int y = 0; y < source.rows; ++y) {
-    const uint8_t* row = source.ptr(y);
-    if (end - row < row_bytes + kOverread) {  // nothing may follow the picture's last pixel
-      padded.assign(row, row + row_bytes);
-      padded.resize(padded.size() + kOverread);
-      row = padded.data();
-    }
-    pass.resample_row(row, taps, out.ptr(y));
-  }
+  const auto stride = static_cast<int64_t>(source.step), out_stride = static_cast<int64_t>(out.step);
+  const int64_t row_bytes = int64_t{source.cols} * 3, rows = source.rows;
+  // Nothing may follow the picture's last pixel, so its last rows are read from a copy.
+  const int64_t copied = std::min(rows, (kOverread + stride - 1) / stride), direct = rows - copied;
+  pass.resample_rows({source.data, stride}, direct, taps, {out.data, out_stride});
+  std::vector<uint8_t> padded(static_cast<size_t>(copied * row_bytes + kOverread));
+  for (int64_t y = 0; y < copied; ++y)
+    std::copy_n(source.ptr(static_cast<int>(direct + y)), row_bytes, padded.data() + y * row_bytes);
+  pass.resample_rows({padded.data(), row_bytes}, copied, taps, {out.ptr(static_cast<int>(direct)), out_stride});
   return out;
 }
 
@@ -116,6 +83,38 @@ cv::Mat vertical_pass(const cv::Mat& source, const Taps& taps) {
     const auto i = static_cast<size_t>(y);
     pass.blend_rows(source.ptr(taps.first[i]), stride, taps.weight(y), taps.count[i],
                     {out.ptr(y), static_cast<size_t>(out.cols) * 3});
+  }
+  return out;
+}
+
+/// The source sample of each output of [begin, begin + count), or -1. The places add up in double precision, and what
+/// adds up beyond the last sample has none: so does Pillow.
+std::vector<int64_t> nearest_samples(int64_t source, int64_t target, int64_t begin, int64_t count) {
+  const double step = static_cast<double>(source) / static_cast<double>(target);
+  std::vector<int64_t> samples;
+  samples.reserve(static_cast<size_t>(count));
+  double place = step * 0.5;
+  for (int64_t i = 0; i < begin + count; ++i, place += step) {
+    const auto sample = static_cast<int64_t>(place);
+    if (i >= begin) samples.push_back(sample < source ? sample : -1);
+  }
+  return samples;
+}
+
+cv::Mat nearest(const cv::Mat& picture, int64_t width, int64_t height, const Window& window) {
+  if (width == picture.cols && height == picture.rows)
+    return picture(cv::Rect(static_cast<int>(window.left), static_cast<int>(window.top), static_cast<int>(window.width),
+                            static_cast<int>(window.height)));
+  const std::vector<int64_t> columns = nearest_samples(picture.cols, width, window.left, window.width);
+  const std::vector<int64_t> rows = nearest_samples(picture.rows, height, window.top, window.height);
+  cv::Mat out = new_pixels(window.width, window.height);
+  for (int64_t y = 0; y < window.height; ++y) {
+    const int64_t from = rows[static_cast<size_t>(y)];
+    const uint8_t* row = from < 0 ? nullptr : picture.ptr(static_cast<int>(from));
+    uint8_t* pixel = out.ptr(static_cast<int>(y));
+    for (const int64_t column : columns) {
+      for (int64_t c = 0; c < 3; ++c) *pixel++ = row == nullptr || column < 0 ? 0 : row[column * 3 + c];
+    }
   }
   return out;
 }
@@ -140,6 +139,7 @@ Axis make_axis(int64_t source, int64_t target, int64_t begin, int64_t count, con
 
 cv::Mat resample(const cv::Mat& picture, int64_t width, int64_t height, const Window& window,
                  Interpolation interpolation) {
+  if (interpolation == Interpolation::nearest) return nearest(picture, width, height, window);
   const Filter filter = filter_of(interpolation);
   const Axis columns = make_axis(picture.cols, width, window.left, window.width, filter);
   const Axis rows = make_axis(picture.rows, height, window.top, window.height, filter);

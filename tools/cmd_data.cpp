@@ -121,9 +121,11 @@ void add_import(CLI::App& data, Run& run) {
                    ->check(at_least(0))
                    ->check(within(0, 16384))
                    ->group("Pictures");
-  auto* rule = add_word_option(*command, "--resize", options.rule,
-                               "with --size: shorter_side = resize and cut the centre, squash = to the square")
-                   ->group("Pictures");
+  auto* rule =
+      add_word_option(*command, "--resize", options.rule,
+                      "with --size: shorter_side = resize and cut the centre, squash = to the square, longer_side = "
+                      "black borders")
+          ->group("Pictures");
   auto* filter =
       add_word_option(*command, "--interpolation", options.interpolation, "with --size: filter of the resize")
           ->group("Pictures");

@@ -44,6 +44,8 @@ void note_no_effect(const TrainConfig& config, const std::string& field, bool ne
   if (!neutral) log(LogLevel::warning, concat(field, " of ", found->second, " has no effect: ", why));
 }
 
+std::string fill_text(const PreprocessConfig& config) { return json_text(nlohmann::json(config.fill)); }
+
 /// Chosen geometry must be that which made the stored pixels.
 void check_stored_geometry(const TrainConfig& config, const PreprocessConfig& stored) {
   const auto check = [&](const char* field, const char* option, const auto& has, const auto& needs) {
@@ -55,7 +57,9 @@ void check_stored_geometry(const TrainConfig& config, const PreprocessConfig& st
   check("preprocess.size", "--image-size", p.size, stored.size);
   check("preprocess.rule", "--resize", word_of(p.rule), word_of(stored.rule));
   check("preprocess.interpolation", "--interpolation", word_of(p.interpolation), word_of(stored.interpolation));
-  if (stored.rule == ResizeRule::shorter_side)
+  check("preprocess.decoding", "--decoding", word_of(p.decoding), word_of(stored.decoding));
+  if (has_borders(stored)) check("preprocess.fill", "--fill", fill_text(p), fill_text(stored));
+  if (stored.rule != ResizeRule::squash)
     check("preprocess.resize_size", "--resize-size", p.resize_size, stored.resize_size);
   else
     note_no_effect(config, "preprocess.resize_size", p.resize_size == stored.resize_size,
@@ -83,8 +87,9 @@ bool resolve_exif_rotate(const Dataset& data, bool asked) {
 PreprocessConfig scaled_to(const TrainConfig& config, int64_t size) {
   PreprocessConfig out = config.preprocess;
   const double ratio = static_cast<double>(size) / static_cast<double>(out.size);
+  const int64_t least = out.pad || out.rule == ResizeRule::longer_side ? 1 : size;
   if (!config.is_chosen("preprocess.resize_size"))
-    out.resize_size = std::max(size, static_cast<int64_t>(std::llround(static_cast<double>(out.resize_size) * ratio)));
+    out.resize_size = std::max(least, static_cast<int64_t>(std::llround(static_cast<double>(out.resize_size) * ratio)));
   out.size = size;
   return out;
 }
@@ -335,6 +340,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   check_classes(data, out);
   fit_model_side(data, out, init != nullptr);
   check_acting(out, "model.", model_options(), out.model);
+  check_acting(out, "preprocess.", preprocess_options(), out.preprocess);
   validate(out.preprocess);
   validate(out);
   if (init != nullptr) check_init(*init, out.model);

@@ -158,7 +158,7 @@ ImageSize size_of_bmp(const ByteView& file, const DecodeLimits& limits) {
   return {header.width, header.height};
 }
 
-cv::Mat decode_bmp(const ByteView& file, const DecodeLimits& limits) {
+Image decode_bmp(const ByteView& file, const DecodeLimits& limits) {
   const Header header = read_header(file, limits);
   const int64_t at = pixels_at(file, header);
   const bool runs = header.compression == kRle8 || header.compression == kRle4;
@@ -186,7 +186,7 @@ cv::Mat decode_bmp(const ByteView& file, const DecodeLimits& limits) {
       read_fields_row(header, row, fields, rgb);
     }
   }
-  return picture;
+  return image_from_rgb(picture);
 }
 
 }  // namespace vit::codec

@@ -18,13 +18,13 @@ Image decode(std::span<const uint8_t> bytes, std::string_view name, const Decode
 /// Width and height by the file's header alone, checked against the limits. Throws Error (data).
 ImageSize stated_size(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits);
 
-// RGB, CV_8UC3, as it is stored. Each throws Error (data).
-cv::Mat decode_jpeg(const ByteView& file, const DecodeLimits& limits);
-cv::Mat decode_png(const ByteView& file, const DecodeLimits& limits);
-cv::Mat decode_bmp(const ByteView& file, const DecodeLimits& limits);
-cv::Mat decode_webp(const ByteView& file, const DecodeLimits& limits);
-cv::Mat decode_tiff(const ByteView& file, const DecodeLimits& limits);  // turned upright as its orientation says
-cv::Mat decode_pnm(const ByteView& file, const DecodeLimits& limits);
+// The picture as it is stored. Each throws Error (data).
+Image decode_jpeg(const ByteView& file, const DecodeLimits& limits);
+Image decode_png(const ByteView& file, const DecodeLimits& limits);
+Image decode_bmp(const ByteView& file, const DecodeLimits& limits);
+Image decode_webp(const ByteView& file, const DecodeLimits& limits);
+Image decode_tiff(const ByteView& file, const DecodeLimits& limits);  // turned upright as its orientation says
+Image decode_pnm(const ByteView& file, const DecodeLimits& limits);
 
 // The sides as the header states them, checked against the limits. Each throws Error (data).
 ImageSize size_of_jpeg(const ByteView& file, const DecodeLimits& limits);
@@ -44,5 +44,7 @@ std::span<const uint8_t> exif_of_webp(const ByteView& file);
 cv::Mat new_picture(const ByteView& file, int64_t width, int64_t height, const DecodeLimits& limits);
 /// The same check alone; gives the sides.
 ImageSize checked_size(const ByteView& file, int64_t width, int64_t height, const DecodeLimits& limits);
+/// For Image::clipped: a plane of the size of `picture`, of any values.
+cv::Mat new_clipped(const cv::Mat& picture);
 
 }  // namespace vit::codec

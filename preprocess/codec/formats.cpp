@@ -15,7 +15,7 @@ struct Format {
   std::string_view name;
   bool (*recognise)(const ByteView& file);
   ImageSize (*size)(const ByteView& file, const DecodeLimits& limits);
-  cv::Mat (*decode)(const ByteView& file, const DecodeLimits& limits);
+  Image (*decode)(const ByteView& file, const DecodeLimits& limits);
   std::span<const uint8_t> (*exif)(const ByteView& file);  // null: nothing that the decoder has not applied
 };
 
@@ -127,6 +127,8 @@ cv::Mat new_picture(const ByteView& file, int64_t width, int64_t height, const D
   return picture;
 }
 
+cv::Mat new_clipped(const cv::Mat& picture) { return {picture.rows, picture.cols, CV_8UC1}; }
+
 ImageSize stated_size(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
   const Format& format = format_of(bytes, name);
   return format.size(ByteView(bytes, name, format.name), limits);
@@ -135,7 +137,7 @@ ImageSize stated_size(std::span<const uint8_t> bytes, std::string_view name, con
 Image decode(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
   const Format& format = format_of(bytes, name);
   const ByteView file(bytes, name, format.name);
-  Image image = image_from_rgb(format.decode(file, limits));
+  Image image = format.decode(file, limits);
   if (format.exif != nullptr) image.orientation = exif_orientation(format.exif(file));
   return image;
 }

@@ -91,7 +91,7 @@ ImageSize size_of_jpeg(const ByteView& file, const DecodeLimits& limits) { retur
 
 /// Through libjpeg-turbo with the accurate DCT and smooth chroma. Damage inside that leaves the file decodable is not
 /// seen.
-cv::Mat decode_jpeg(const ByteView& file, const DecodeLimits& limits) {
+Image decode_jpeg(const ByteView& file, const DecodeLimits& limits) {
   const ImageSize frame = check_segments(file, limits);
   thread_local Decoder decoder;
   if (!decoder) decoder.reset(tjInitDecompress());
@@ -111,7 +111,7 @@ cv::Mat decode_jpeg(const ByteView& file, const DecodeLimits& limits) {
     for (size_t c = 0; c < 4; ++c) cmyk[i + c] = static_cast<uint8_t>(255 - cmyk[i + c]);
     cmyk_to_rgb(cmyk.data() + i, picture.data + i / 4 * 3);
   }
-  return picture;
+  return image_from_rgb(picture);
 }
 
 std::span<const uint8_t> exif_of_jpeg(const ByteView& file) {

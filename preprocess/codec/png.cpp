@@ -1,5 +1,6 @@
 #include <spng.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,22 @@ void check(const ByteView& file, int status) {
   if (status != SPNG_OK) file.reject(spng_strerror(status), "; the file is damaged");
 }
 
+/// True for gray of 16 bits without alpha.
+bool is_deep_gray(const ByteView& file) {
+  constexpr int64_t kDepth = kSignature + 16, kColor = kSignature + 17;
+  return file.u8(kDepth) == 16 && file.u8(kColor) == 0;
+}
+
+void decode_deep_gray(const ByteView& file, spng_ctx* decoder, Image& image) {
+  std::vector<uint16_t> samples(image.rgb.total());
+  check(file, spng_decode_image(decoder, samples.data(), samples.size() * sizeof(uint16_t), SPNG_FMT_PNG, 0));
+  image.clipped = new_clipped(image.rgb);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    std::fill_n(image.rgb.data + i * 3, 3, static_cast<uint8_t>(samples[i] >> 8));
+    image.clipped.data[i] = static_cast<uint8_t>(std::min<uint16_t>(samples[i], 255));
+  }
+}
+
 }  // namespace
 
 ImageSize size_of_png(const ByteView& file, const DecodeLimits& limits) {
@@ -59,16 +76,20 @@ ImageSize size_of_png(const ByteView& file, const DecodeLimits& limits) {
   return checked_size(file, file.u32_be(kSignature + 8), file.u32_be(kSignature + 12), limits);
 }
 
-cv::Mat decode_png(const ByteView& file, const DecodeLimits& limits) {
+Image decode_png(const ByteView& file, const DecodeLimits& limits) {
   const ImageSize size = size_of_png(file, limits);
   const std::vector<uint8_t> chunks = pixel_chunks(file);
   const std::unique_ptr<spng_ctx, Close> decoder(spng_ctx_new(0));
   if (!decoder) throw std::bad_alloc();
   check(file, spng_set_png_buffer(decoder.get(), chunks.data(), chunks.size()));
   cv::Mat picture = new_picture(file, size.width, size.height, limits);
-  check(file, spng_decode_image(decoder.get(), picture.data, picture.total() * 3, SPNG_FMT_RGB8, 0));
+  Image image = image_from_rgb(picture);
+  if (is_deep_gray(file))
+    decode_deep_gray(file, decoder.get(), image);
+  else
+    check(file, spng_decode_image(decoder.get(), picture.data, picture.total() * 3, SPNG_FMT_RGB8, 0));
   check(file, spng_decode_chunks(decoder.get()));
-  return picture;
+  return image;
 }
 
 std::span<const uint8_t> exif_of_png(const ByteView& file) {

@@ -56,17 +56,56 @@ Header read_header(const ByteView& file, const DecodeLimits& limits) {
   return {kind, width, height, max_value, at + 1};  // one space ends the header
 }
 
+bool is_deep_gray(const Header& header) { return header.max_value > 255 && header.channels() == 1; }
+
 /// Sample values 0 .. max_value to bytes, rounded as Pillow does; above 8 bits gray goes through 16 bits, of which the
 /// upper byte stays.
 std::vector<uint8_t> byte_table(const Header& header) {
   std::vector<uint8_t> table(static_cast<size_t>(header.max_value) + 1);
-  const bool wide_gray = header.max_value > 255 && header.channels() == 1;
+  const bool deep_gray = is_deep_gray(header);
   for (size_t v = 0; v < table.size(); ++v) {
     const double part = static_cast<double>(v) / static_cast<double>(header.max_value);
-    table[v] = static_cast<uint8_t>(wide_gray ? std::lrint(part * 65535) >> 8 : std::lrint(part * 255));
+    table[v] = static_cast<uint8_t>(deep_gray ? std::lrint(part * 65535) >> 8 : std::lrint(part * 255));
   }
   return table;
 }
+
+/// The 16 bits of deep gray, cut at 255.
+std::vector<uint8_t> clip_table(const Header& header) {
+  std::vector<uint8_t> table(static_cast<size_t>(header.max_value) + 1);
+  for (size_t v = 0; v < table.size(); ++v) {
+    const double part = static_cast<double>(v) / static_cast<double>(header.max_value);
+    table[v] = static_cast<uint8_t>(std::min(std::lrint(part * 65535), 255L));
+  }
+  return table;
+}
+
+/// Where samples go.
+class Samples {
+ public:
+  Samples(const Header& header, Image& image) : colors_(header.channels() == 3), bytes_(byte_table(header)) {
+    rgb_ = image.rgb.data;
+    if (!is_deep_gray(header)) return;
+    clips_ = clip_table(header);
+    image.clipped = new_clipped(image.rgb);
+    clipped_ = image.clipped.data;
+  }
+
+  void set(int64_t i, int64_t value) {
+    const auto v = static_cast<size_t>(value);
+    if (colors_) {
+      rgb_[i] = bytes_[v];
+      return;
+    }
+    std::fill_n(rgb_ + i * 3, 3, bytes_[v]);
+    if (clipped_ != nullptr) clipped_[i] = clips_[v];
+  }
+
+ private:
+  bool colors_;
+  std::vector<uint8_t> bytes_, clips_;
+  uint8_t *rgb_, *clipped_ = nullptr;
+};
 
 void set_gray(cv::Mat& picture, int64_t pixel, uint8_t value) { std::fill_n(picture.data + pixel * 3, 3, value); }
 
@@ -80,24 +119,19 @@ void read_binary_bitmap(const ByteView& file, const Header& header, cv::Mat& pic
   }
 }
 
-void read_binary(const ByteView& file, const Header& header, cv::Mat& picture) {
+void read_binary(const ByteView& file, const Header& header, Image& image) {
   const int64_t samples = header.width * header.height * header.channels();
   const int64_t sample_bytes = header.max_value > 255 ? 2 : 1;
   const auto data = file.part(header.data_at, samples * sample_bytes);
   if (header.max_value == 255 && header.channels() == 3) {
-    std::copy(data.begin(), data.end(), picture.data);
+    std::copy(data.begin(), data.end(), image.rgb.data);
     return;
   }
-  const std::vector<uint8_t> table = byte_table(header);
+  Samples out(header, image);
   for (int64_t i = 0; i < samples; ++i) {
     const auto at = static_cast<size_t>(i * sample_bytes);
     const int64_t value = sample_bytes == 1 ? data[at] : data[at] << 8 | data[at + 1];
-    const uint8_t byte = table[static_cast<size_t>(std::min(value, header.max_value))];
-    if (header.channels() == 3) {
-      picture.data[i] = byte;
-    } else {
-      set_gray(picture, i, byte);
-    }
+    out.set(i, std::min(value, header.max_value));
   }
 }
 
@@ -116,20 +150,15 @@ void read_text_bitmap(const ByteView& file, const Header& header, cv::Mat& pictu
   }
 }
 
-void read_text(const ByteView& file, const Header& header, cv::Mat& picture) {
-  const std::vector<uint8_t> table = byte_table(header);
+void read_text(const ByteView& file, const Header& header, Image& image) {
+  Samples out(header, image);
   int64_t at = header.data_at;
   for (int64_t i = 0; i < header.width * header.height * header.channels(); ++i) {
     skip_space(file, at);
     if (at >= file.size()) reject_short(file, header, i);
     const int64_t value = next_number(file, at);
     if (value > header.max_value) file.reject("sample ", value, " before offset ", at, " is above ", header.max_value);
-    const uint8_t byte = table[static_cast<size_t>(value)];
-    if (header.channels() == 3) {
-      picture.data[i] = byte;
-    } else {
-      set_gray(picture, i, byte);
-    }
+    out.set(i, value);
   }
 }
 
@@ -140,7 +169,7 @@ ImageSize size_of_pnm(const ByteView& file, const DecodeLimits& limits) {
   return {header.width, header.height};
 }
 
-cv::Mat decode_pnm(const ByteView& file, const DecodeLimits& limits) {
+Image decode_pnm(const ByteView& file, const DecodeLimits& limits) {
   const Header header = read_header(file, limits);
   // A sample takes a bit at least, so a short file is known before memory is taken.
   const int64_t samples = header.width * header.height * header.channels();
@@ -149,17 +178,17 @@ cv::Mat decode_pnm(const ByteView& file, const DecodeLimits& limits) {
   if (!header.text())
     file.require(header.data_at,
                  header.bitmap() ? (header.width + 7) / 8 * header.height : samples * (header.max_value > 255 ? 2 : 1));
-  cv::Mat picture = new_picture(file, header.width, header.height, limits);
+  Image image = image_from_rgb(new_picture(file, header.width, header.height, limits));
   if (header.kind == 1) {
-    read_text_bitmap(file, header, picture);
+    read_text_bitmap(file, header, image.rgb);
   } else if (header.kind == 4) {
-    read_binary_bitmap(file, header, picture);
+    read_binary_bitmap(file, header, image.rgb);
   } else if (header.text()) {
-    read_text(file, header, picture);
+    read_text(file, header, image);
   } else {
-    read_binary(file, header, picture);
+    read_binary(file, header, image);
   }
-  return picture;
+  return image;
 }
 
 }  // namespace vit::codec

@@ -138,7 +138,7 @@ class PieceReader {
   }
 
   /// The piece whose first pixel is (x, y).
-  void read_into(cv::Mat& picture, int64_t x, int64_t y) {
+  void read_into(Image& image, int64_t x, int64_t y) {
     const int64_t columns = std::min(layout_.piece_width, layout_.width - x);
     const int64_t rows = std::min(layout_.piece_height, layout_.height - y);
     const int64_t used = samples_.used();
@@ -149,6 +149,9 @@ class PieceReader {
                       piece_.data() + row * columns * used + plane, used);
     }
     if (!layout_.planes) read(x, y, 0);
+    for (int64_t row = 0; row < rows && samples_.deep_gray(); ++row)  // of planes it is the only one that was read
+      clip_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, layout_.planes ? 1 : samples_.a_pixel,
+                    image.clipped.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     for (int64_t row = 0; row < rows; ++row) {
       const uint8_t* from = piece_.data() + row * columns * used;
       if (!layout_.planes && samples_.bits == 8 && samples_.a_pixel == used) {
@@ -157,7 +160,7 @@ class PieceReader {
         read_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, samples_.a_pixel, used, row_.data(), used);
         from = row_.data();
       }
-      tiff_row_to_rgb(samples_, from, columns, picture.ptr(static_cast<int>(y + row), static_cast<int>(x)));
+      tiff_row_to_rgb(samples_, from, columns, image.rgb.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     }
   }
 
@@ -233,7 +236,7 @@ ImageSize size_of_tiff(const ByteView& file, const DecodeLimits& limits) {
   return checked_size(file, sides[0], sides[1], limits);
 }
 
-cv::Mat decode_tiff(const ByteView& file, const DecodeLimits& limits) {
+Image decode_tiff(const ByteView& file, const DecodeLimits& limits) {
   constexpr int64_t kMaxPixelBytes = 8;
   size_of_tiff(file, limits);
   const TiffFile tiff(file, limits.max_pixels * kMaxPixelBytes + (kMaxTilePixels * kMaxPixelBytes));
@@ -243,16 +246,18 @@ cv::Mat decode_tiff(const ByteView& file, const DecodeLimits& limits) {
   if (wants_ycbcr_reader(tiff, layout)) {
     cv::Mat picture = new_picture(file, layout.width, layout.height, limits);
     read_ycbcr(tiff, layout, picture);
-    return turned_upright(picture, orientation);
+    return image_from_rgb(turned_upright(picture, orientation));
   }
   if (layout.photometric == PHOTOMETRIC_YCBCR && layout.compression == COMPRESSION_JPEG)
     TIFFSetField(tiff.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
   const TiffSamples samples = read_samples(file, tiff, layout);
   PieceReader pieces(file, tiff, layout, samples, limits);
-  cv::Mat picture = new_picture(file, layout.width, layout.height, limits);
+  Image image = image_from_rgb(new_picture(file, layout.width, layout.height, limits));
+  if (samples.deep_gray()) image.clipped = new_clipped(image.rgb);
   for (int64_t y = 0; y < layout.height; y += layout.piece_height)
-    for (int64_t x = 0; x < layout.width; x += layout.piece_width) pieces.read_into(picture, x, y);
-  return turned_upright(picture, orientation);
+    for (int64_t x = 0; x < layout.width; x += layout.piece_width) pieces.read_into(image, x, y);
+  image.orientation = orientation;
+  return upright(image);
 }
 
 }  // namespace vit::codec

@@ -35,6 +35,11 @@ void read_tiff_row(const TiffSamples& samples, const uint8_t* row, int64_t width
       out[x * out_step + c] = static_cast<uint8_t>((sample_at(row, x * step + c, bits) >> drop) * stretch);
 }
 
+void clip_tiff_row(const TiffSamples& samples, const uint8_t* row, int64_t width, int64_t step, uint8_t* out) {
+  for (int64_t x = 0; x < width; ++x)
+    out[x] = static_cast<uint8_t>(std::min(sample_at(row, x * step, samples.bits), 255));
+}
+
 void tiff_row_to_rgb(const TiffSamples& samples, const uint8_t* row, int64_t width, uint8_t* rgb) {
   const int64_t used = samples.used(), color_samples = samples.color_samples();
   if (samples.color == TiffColor::rgb && !samples.multiplied) {

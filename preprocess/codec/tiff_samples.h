@@ -19,6 +19,9 @@ struct TiffSamples {
   int64_t color_samples() const {
     return color == TiffColor::cmyk ? 4 : color == TiffColor::rgb || color == TiffColor::ycbcr ? 3 : 1;
   }
+  bool deep_gray() const {
+    return bits > 8 && !multiplied && (color == TiffColor::gray || color == TiffColor::inverted_gray);
+  }
   /// Samples that make the pixel; those behind them are dropped.
   int64_t used() const { return color_samples() + (multiplied ? 1 : 0); }
 };
@@ -28,6 +31,9 @@ struct TiffSamples {
 /// not), of more the upper 8 stay.
 void read_tiff_row(const TiffSamples& samples, const uint8_t* row, int64_t width, int64_t step, int64_t count,
                    uint8_t* out, int64_t out_step);
+
+/// The first sample of `width` pixels with `step` samples each, of more than 8 bits: those above 255 as 255.
+void clip_tiff_row(const TiffSamples& samples, const uint8_t* row, int64_t width, int64_t step, uint8_t* out);
 
 /// RGB of `width` pixels with samples.used() samples each.
 void tiff_row_to_rgb(const TiffSamples& samples, const uint8_t* row, int64_t width, uint8_t* rgb);

@@ -39,7 +39,7 @@ ImageSize size_of_webp(const ByteView& file, const DecodeLimits& limits) {
 }
 
 /// Of an animation its first frame, on a black canvas where it does not fill it.
-cv::Mat decode_webp(const ByteView& file, const DecodeLimits& limits) {
+Image decode_webp(const ByteView& file, const DecodeLimits& limits) {
   size_of_webp(file, limits);
   file.require(0, 8 + file.u32_le(4));
   const auto demuxer = open(file);
@@ -58,7 +58,7 @@ cv::Mat decode_webp(const ByteView& file, const DecodeLimits& limits) {
   if (WebPDecodeRGBInto(frame.fragment.bytes, frame.fragment.size, first, static_cast<size_t>(picture.dataend - first),
                         static_cast<int>(picture.step)) == nullptr)
     file.reject("pixel data of ", width, " x ", height, " cannot be decoded; the file is damaged");
-  return picture;
+  return image_from_rgb(picture);
 }
 
 std::span<const uint8_t> exif_of_webp(const ByteView& file) {

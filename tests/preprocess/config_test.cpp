@@ -38,7 +38,7 @@ TEST(PreprocessConfig, JsonIsReadable) {
 }
 
 TEST(PreprocessConfig, JsonRoundTripIsExact) {
-  for (const auto rule : {ResizeRule::squash, ResizeRule::shorter_side}) {
+  for (const auto rule : {ResizeRule::squash, ResizeRule::shorter_side, ResizeRule::squash_crop}) {
     for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic, Interpolation::area}) {
       PreprocessConfig config = kImageNet;
       config.rule = rule;
@@ -77,15 +77,95 @@ TEST(PreprocessConfig, AllFaultsComeInOneMessage) {
   EXPECT_NO_THROW(validate(config));
 }
 
+TEST(PreprocessConfig, NewFieldsAreWrittenWhereTheyDiffer) {
+  PreprocessConfig config = kImageNet;
+  config.rule = ResizeRule::longer_side;
+  config.interpolation = Interpolation::lanczos;
+  config.pad = true;
+  config.fill = {124, 0, 255};
+  config.crop_rounding = CropRounding::floor;
+  config.decoding = Decoding::pillow;
+  const nlohmann::json json = to_json(config);
+  EXPECT_EQ(json["fill"].dump(), "[124,0,255]");
+  EXPECT_EQ(json.size(), to_json(kImageNet).size() + 4);
+  EXPECT_EQ(preprocess_config_from_json(json, "x"), config);
+  config.interpolation = Interpolation::bilinear;
+  config.resize_on = ResizeOn::floats;
+  EXPECT_EQ(preprocess_config_from_json(to_json(config), "x"), config);
+}
+
+TEST(PreprocessConfig, BoxIsAreaInFiles) {
+  nlohmann::json json = to_json(kImageNet);
+  json["interpolation"] = "box";
+  const PreprocessConfig config = preprocess_config_from_json(json, "x");
+  EXPECT_EQ(config.interpolation, Interpolation::area);
+  EXPECT_EQ(to_json(config)["interpolation"], "area");
+}
+
+TEST(PreprocessConfig, SquaresMayBeLargerThanPicturesOnlyWithBorders) {
+  PreprocessConfig config = kImageNet;
+  config.resize_size = 200;
+  for (const auto rule : {ResizeRule::shorter_side, ResizeRule::squash_crop}) {
+    config.rule = rule;
+    config.pad = false;
+    EXPECT_TRUE(contains(error_of(ErrorKind::usage, [&] { validate(config); }), "resize_size"));
+    EXPECT_FALSE(has_borders(config));
+    config.pad = true;
+    EXPECT_NO_THROW(validate(config));
+    EXPECT_TRUE(has_borders(config));
+  }
+  config.pad = false;
+  config.rule = ResizeRule::longer_side;
+  EXPECT_NO_THROW(validate(config));
+  EXPECT_TRUE(has_borders(config));
+  config.resize_size = 0;
+  EXPECT_THROW(validate(config), Error);
+}
+
+TEST(PreprocessConfig, FloatsAreResizedByTwoFilters) {
+  PreprocessConfig config = kImageNet;
+  config.resize_on = ResizeOn::floats;
+  EXPECT_NO_THROW(validate(config));
+  config.interpolation = Interpolation::lanczos;
+  EXPECT_TRUE(contains(error_of(ErrorKind::usage, [&] { validate(config); }), "resize_on floats, has lanczos"));
+}
+
+TEST(PreprocessConfig, GeometryIsWhatActsOnPixels) {
+  PreprocessConfig a = kImageNet, b = kImageNet;
+  b.mean[0] = 0;
+  b.fill = {1, 2, 3};
+  EXPECT_TRUE(same_geometry(a, b));
+  b.crop_rounding = CropRounding::floor;
+  EXPECT_FALSE(same_geometry(a, b));
+  a.rule = b.rule = ResizeRule::squash;
+  b.resize_size = 300;
+  EXPECT_TRUE(same_geometry(a, b));
+  b.rule = ResizeRule::squash_crop;
+  EXPECT_FALSE(same_geometry(a, b));
+  b.resize_size = b.size;
+  EXPECT_TRUE(same_geometry(a, b));
+  a.rule = b.rule = ResizeRule::longer_side;
+  b.crop_rounding = a.crop_rounding;
+  a.resize_size = b.resize_size;
+  EXPECT_FALSE(same_geometry(a, b));
+  b.fill = a.fill;
+  EXPECT_TRUE(same_geometry(a, b));
+  b.resize_on = ResizeOn::floats;
+  EXPECT_FALSE(same_geometry(a, b));
+}
+
 TEST(PreprocessConfig, ParseErrorsNameFieldAndFile) {
   const struct {
     const char* field;
     const char* value;
   } cases[] = {{"size", "\"224\""},       {"size", "224.5"},       {"size", "18446744073709551615"},
-               {"rule", "\"stretch\""},   {"rule", "1"},           {"interpolation", "\"nearest\""},
+               {"rule", "\"stretch\""},   {"rule", "1"},           {"interpolation", "\"sharp\""},
                {"mean", "[0.5, 0.5]"},    {"mean", "0.5"},         {"std", "[0.5, \"0.5\", 0.5]"},
                {"std", "[0.5, 0.5, 0]"},  {"resize_size", "null"}, {"resize_size", "100"},
-               {"mean", "[1e300, 0, 0]"}, {"resise_size", "256"}};
+               {"mean", "[1e300, 0, 0]"}, {"resise_size", "256"},  {"pad", "1"},
+               {"fill", "[0, 0]"},        {"fill", "[0, 0, 1.5]"}, {"fill", "[0, 0, 256]"},
+               {"fill", "[0, 0, -1]"},    {"fill", "\"black\""},   {"fill", "[0, 0, 1e300]"},
+               {"resize_on", "\"gpu\""},  {"decoding", "true"},    {"crop_rounding", "\"up\""}};
   for (const auto& c : cases) {
     nlohmann::json json = to_json(kImageNet);
     json[c.field] = nlohmann::json::parse(c.value);

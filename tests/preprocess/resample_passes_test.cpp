@@ -27,20 +27,25 @@ TEST(ResamplePasses, RowsAreTheRoundedSumsOnEveryProcessor) {
     taps.first.push_back(static_cast<int32_t>(random.below(static_cast<uint64_t>(21 - taps.count.back()))));
     for (int32_t t = 0; t < 8; ++t) taps.weights.push_back(t < taps.count.back() ? random_weight(random) / 4 : 0);
   }
-  std::vector<uint8_t> row(20 * 3 + kOverread);
-  for (uint8_t& byte : row) byte = static_cast<uint8_t>(random.below(256));
+  constexpr int64_t kRows = 7, kStride = 20 * 3 + 5, kOutStride = 40 * 3 + 1;
+  std::vector<uint8_t> rows(kRows * kStride + kOverread);
+  for (uint8_t& byte : rows) byte = static_cast<uint8_t>(random.below(256));
   for (const Isa isa : kAll) {
     if (isa > active_isa()) continue;
-    std::vector<uint8_t> out(40 * 3 + 1, 99);
-    passes_for(isa).resample_row(row.data(), taps, out.data());
-    EXPECT_EQ(out.back(), 99) << isa_name(isa);
-    for (size_t i = 0; i < 120; ++i) {
-      int64_t sum = 0;
-      for (int32_t t = 0; t < taps.count[i / 3]; ++t) {
-        sum += int64_t{taps.weights[i / 3 * 8 + static_cast<size_t>(t)]} *
-               row[static_cast<size_t>(taps.first[i / 3] + t) * 3 + i % 3];
+    for (int64_t count = 1; count <= kRows; ++count) {
+      std::vector<uint8_t> out(kRows * kOutStride, 99);
+      passes_for(isa).resample_rows({rows.data(), kStride}, count, taps, {out.data(), kOutStride});
+      for (int64_t y = 0; y < count; ++y) {
+        EXPECT_EQ(out[static_cast<size_t>((y + 1) * kOutStride - 1)], 99) << isa_name(isa);
+        for (size_t i = 0; i < 120; ++i) {
+          int64_t sum = 0;
+          for (int32_t t = 0; t < taps.count[i / 3]; ++t) {
+            sum += int64_t{taps.weights[i / 3 * 8 + static_cast<size_t>(t)]} *
+                   rows[static_cast<size_t>(y * kStride) + static_cast<size_t>(taps.first[i / 3] + t) * 3 + i % 3];
+          }
+          ASSERT_EQ(out[static_cast<size_t>(y * kOutStride) + i], expected(sum)) << isa_name(isa) << " at " << i;
+        }
       }
-      ASSERT_EQ(out[i], expected(sum)) << isa_name(isa) << " at " << i;
     }
   }
 }

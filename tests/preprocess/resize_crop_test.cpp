@@ -48,7 +48,8 @@ TEST(Resize, BicubicOvershootIsClipped) {
 
 TEST(Resize, ConstantStaysConstant) {
   const Image image = gray_image(13, 7, std::vector<uint8_t>(91, 201));
-  for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic, Interpolation::area}) {
+  for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic, Interpolation::area,
+                                   Interpolation::nearest, Interpolation::hamming, Interpolation::lanczos}) {
     for (const auto& [w, h] : {std::pair{1, 1}, {5, 40}, {29, 3}, {13, 2}, {200, 7}}) {
       EXPECT_EQ(pixels_of(resize(image.rgb, w, h, interpolation)),
                 std::vector<uint8_t>(static_cast<size_t>(w * h * 3), 201));
@@ -65,7 +66,8 @@ TEST(Resize, APartOfAPictureIsAPictureOfItsOwn) {
   const Image image = test::noise_image(40, 30);
   const cv::Mat part = image.rgb(cv::Rect(7, 9, 21, 13));  // its rows lie apart
   const cv::Mat own = part.clone();
-  for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic, Interpolation::area}) {
+  for (const auto interpolation : {Interpolation::bilinear, Interpolation::bicubic, Interpolation::area,
+                                   Interpolation::nearest, Interpolation::hamming, Interpolation::lanczos}) {
     for (const auto& [w, h] : {std::pair{8, 5}, {50, 31}, {21, 4}, {9, 13}, {21, 13}}) {
       EXPECT_EQ(pixels_of(resize(part, w, h, interpolation)), pixels_of(resize(own, w, h, interpolation)));
     }
@@ -124,6 +126,45 @@ TEST(ResizeCrop, ThinPicturesCostNoMoreThanTheirCrop) {
 
 TEST(ResizeCrop, RefusesACropLargerThanThePicture) {
   EXPECT_THROW(resize_crop(test::noise_image(8, 8), {.size = 8, .resize_size = 7}), Error);
+}
+
+TEST(ResizeCrop, BordersHaveTheirColourAndTheOddPixelItsPlace) {
+  const Image image = test::noise_image(5, 2);
+  PreprocessConfig config{.size = 5, .resize_size = 5, .rule = ResizeRule::longer_side, .fill = {7, 8, 9}};
+  for (const auto rounding : {CropRounding::even, CropRounding::floor}) {
+    config.crop_rounding = rounding;
+    const cv::Mat out = resize_crop(image, config).rgb;
+    ASSERT_EQ(out.rows, 5);
+    const int top = rounding == CropRounding::even ? 1 : 2;
+    for (int y = 0; y < 5; ++y) {
+      const bool inside = y >= top && y < top + 2;
+      const cv::Vec3b wanted = inside ? image.rgb.at<cv::Vec3b>(y - top, 3) : cv::Vec3b(7, 8, 9);
+      EXPECT_EQ(out.at<cv::Vec3b>(y, 3), wanted) << y;
+    }
+  }
+}
+
+TEST(ResizeCrop, ThinPicturesKeepAPixel) {
+  const PreprocessConfig config{.size = 8, .resize_size = 8, .rule = ResizeRule::longer_side};
+  const cv::Mat out = resize_crop(test::noise_image(1, 1000), config).rgb;
+  EXPECT_EQ(out.at<cv::Vec3b>(0, 0), cv::Vec3b(0, 0, 0));
+  EXPECT_NE(out.at<cv::Vec3b>(0, 3), cv::Vec3b(0, 0, 0));
+}
+
+TEST(ResizeCrop, FloatsAreNotRounded) {
+  PreprocessConfig config{.size = 3, .rule = ResizeRule::squash, .interpolation = Interpolation::bilinear};
+  config.resize_on = ResizeOn::floats;
+  const cv::Mat out = resize_crop_floats(test::image_of(2, 1, {0, 0, 0, 255, 255, 255}), config);
+  EXPECT_EQ(out.type(), CV_32FC3);
+  EXPECT_NEAR(static_cast<double>(out.at<cv::Vec3f>(1, 1)[1]), 0.5, 1e-6);
+  EXPECT_EQ(resize_crop(test::image_of(2, 1, {0, 0, 0, 255, 255, 255}), config).rgb.at<cv::Vec3b>(1, 1)[1], 128);
+}
+
+TEST(ResizeCrop, NearestHasNoWeights) {
+  const Image image = test::noise_image(6, 4);
+  const cv::Mat half = resize(image.rgb, 3, 2, Interpolation::nearest);
+  for (int y = 0; y < 2; ++y)
+    for (int x = 0; x < 3; ++x) EXPECT_EQ(half.at<cv::Vec3b>(y, x), image.rgb.at<cv::Vec3b>(2 * y + 1, 2 * x + 1));
 }
 
 }  // namespace

@@ -230,6 +230,14 @@ TEST(Resolve, ChosenGeometryActsOrIsAnError) {
             std::string::npos);
   EXPECT_NE(refusal("preprocess.resize_size", [](auto& p) { p.resize_size = 9; }).find("needs 8, has 9"),
             std::string::npos);
+  EXPECT_NE(refusal("preprocess.decoding", [](auto& p) { p.decoding = Decoding::pillow; }).find("needs full_range"),
+            std::string::npos);
+  EXPECT_NE(refusal("preprocess.fill",
+                    [](auto& p) {
+                      p.fill = {1, 2, 3};
+                    })
+                .find("fill has no effect"),
+            std::string::npos);
 }
 
 TEST(Resolve, FilesOfOneSizeAreAsFilesOfManySizes) {
