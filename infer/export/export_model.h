@@ -21,7 +21,7 @@ inline constexpr Word<ExportSchema> kWords<ExportSchema>[] = {{ExportSchema::tim
 
 struct ExportOptions {
   ExportSchema schema = ExportSchema::timm;
-  std::string version;  // of this program, for files that name their producer
+  std::string version = {};  // of this program, for files that name their producer
 };
 
 struct ExportFile {

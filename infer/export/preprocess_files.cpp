@@ -91,6 +91,8 @@ void add_hf_preprocess(const PreprocessConfig& p, WeightsFiles& files) {
                    {"do_normalize", true},
                    {"image_mean", ours["mean"]},
                    {"image_std", ours["std"]}});
+  files.notes.push_back(
+      "AutoImageProcessor with use_fast=False gives the pixels of here; others may be a grey level off");
   compare("transformers", preprocess_from_transformers(json, "preprocessor_config.json"), p, files);
 }
 
