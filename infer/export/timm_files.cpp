@@ -57,6 +57,8 @@ void check_pooling(const ModelConfig& c, Faults& faults) {
 }
 
 void check_vit(const ModelConfig& c, Faults& faults) {
+  faults.check(!c.patch_norm || c.norm == "rmsnorm" || c.eps == 1e-6f,
+               "patch_norm: needs false with layernorm and eps ", c.eps);
   if (c.pooling != "map") return;
   faults.check(c.pool_heads == 0 || c.pool_heads == c.heads, "pool_heads: needs the ", c.heads, " heads, has ",
                c.pool_heads);
@@ -124,7 +126,8 @@ Json vit_arguments(const ModelConfig& c, const TimmBase& base) {
                         {"pool_include_prefix", c.pooling == "map" && c.pool_prefix},
                         {"dynamic_img_size", false}});
   if (base.norm == nullptr) arguments["norm_layer"] = c.norm;
-  if (base.norm == nullptr || c.patch_norm) arguments["embed_norm_layer"] = c.patch_norm ? Json(c.norm) : Json();
+  if (base.norm == nullptr || !c.patch_norm)  // else the architecture has it
+    arguments["embed_norm_layer"] = c.patch_norm ? Json(c.norm) : Json();
   if (c.mlp == "mlp")
     arguments["act_layer"] = c.activation == Activation::gelu_erf    ? "gelu"
                              : c.activation == Activation::gelu_tanh ? "gelu_tanh"
