@@ -1,5 +1,5 @@
-// transformers' classes: ViTForImageClassification, DeiTForImageClassificationWithTeacher, Dinov2ForImageClassification
-// and the one with registers.
+// transformers' classes: ViT, DeiT with both heads, DINOv2 with and without registers; as feature extractors DINOv3 and
+// the image towers of CLIP and SigLIP.
 #include <string_view>
 
 #include "infer/export/weights_files.h"
@@ -26,21 +26,20 @@ void need_norm_before(const ModelConfig& c, Faults& faults) {
                "final_norm: needs before_pooling, has ", word_of(c.final_norm));
 }
 
-/// Fields that all of them must have as a plain ViT has them.
-void check_encoder(const ModelConfig& c, Faults& faults) {
-  check_published_parts(c, faults);
-  check_plain(c,
-              {"position", "class_token", "norm", "qk_norm", "rope", "patch_bias", "patch_norm", "pre_norm",
-               "attention_norm", "mlp_norm"},
-              faults);
-  need_norm_before(c, faults);
-}
+// What the names of their weights do not show is as a plain ViT has it, but for what each class has of its own.
+
+constexpr std::string_view kBeforeBlocks[]{"patch_bias", "patch_norm", "pre_norm"};
+constexpr std::string_view kInBlocks[]{"norm", "qk_norm", "attention_norm", "mlp_norm"};
 
 void check_vit(const ModelConfig& c, Faults& faults) {
-  check_plain(c, {"pooling", "layer_scale", "mlp", "registers", "prefix_position"}, faults);
+  check_plain(c, kBeforeBlocks, faults);
+  check_plain(c, {"position", "rope", "class_token", "pooling", "layer_scale", "mlp", "registers", "prefix_position"},
+              faults);
 }
 
 void check_dinov2(const ModelConfig& c, Faults& faults) {
+  check_plain(c, kBeforeBlocks, faults);
+  check_plain(c, {"position", "rope", "class_token"}, faults);
   faults.check(c.layer_scale, "layer_scale: needs true, has false");
   faults.check(c.pooling == (c.classes > 0 ? "token_avg" : "token"), "pooling: needs ",
                c.classes > 0 ? "token_avg" : "token without a head", ", has ", c.pooling);
@@ -50,6 +49,32 @@ void check_dinov2(const ModelConfig& c, Faults& faults) {
   if (c.mlp == "mlp")
     faults.check(c.mlp_width % c.width == 0, "mlp_width: needs a multiple of the width ", c.width, ", has ",
                  c.mlp_width);
+}
+
+void check_dinov3(const ModelConfig& c, Faults& faults) {
+  check_plain(c, kBeforeBlocks, faults);
+  check_plain(c, {"class_token", "pooling", "distilled"}, faults);
+  faults.check(c.position == "none", "position: needs none, has ", c.position);
+  faults.check(c.layer_scale, "layer_scale: needs true, has false");
+  faults.check(c.classes == 0, "classes: needs no head, has ", c.classes, " (the class has none)");
+}
+
+void check_clip(const ModelConfig& c, Faults& faults) {
+  check_plain(c,
+              {"position", "rope", "class_token", "pooling", "layer_scale", "mlp", "registers", "prefix_position",
+               "qkv_bias", "patch_norm", "distilled"},
+              faults);
+  faults.check(!c.patch_bias, "patch_bias: needs false, has true");
+}
+
+void check_siglip(const ModelConfig& c, Faults& faults) {
+  check_plain(c, kBeforeBlocks, faults);
+  check_plain(c, {"position", "rope", "layer_scale", "mlp", "registers", "qkv_bias", "distilled"}, faults);
+  faults.check(!c.class_token, "class_token: needs false, has true");
+  faults.check(c.classes == 0, "classes: needs no head, has ", c.classes,
+               " (the class with attention pooling has none)");
+  faults.check(c.pool_heads == 0 || c.pool_heads == c.heads, "pool_heads: needs the ", c.heads, " heads, has ",
+               c.pool_heads);
 }
 
 std::string_view activation_word(Activation activation) {
@@ -80,7 +105,36 @@ void describe_dinov2(const ModelConfig& c, Json& config) {
   if (c.registers > 0) config["num_register_tokens"] = c.registers;
 }
 
+void describe_dinov3(const ModelConfig& c, Json& config) {
+  config["intermediate_size"] = c.mlp_width;
+  config["use_gated_mlp"] = c.mlp == "swiglu";
+  if (c.mlp == "swiglu") config["hidden_act"] = "silu";
+  config["num_register_tokens"] = c.registers;
+  config["rope_theta"] = shortest_double(c.rope_theta);
+  config["layerscale_value"] = shortest_double(c.layer_scale_init);
+  config["query_bias"] = config["value_bias"] = c.qkv_bias;
+  config["key_bias"] = false;
+  config["proj_bias"] = config["mlp_bias"] = true;
+}
+
+void describe_clip(const ModelConfig& c, Json& config) {
+  config["intermediate_size"] = c.mlp_width;
+  if (c.classes > 0) config["projection_dim"] = c.classes;
+}
+
+void describe_siglip(const ModelConfig& c, Json& config) {
+  config["intermediate_size"] = c.mlp_width;
+  config["vision_use_head"] = true;
+}
+
+// Special ones before general ones: the first that serves is it.
 constexpr HfClass kClasses[] = {
+    {"dinov3_vit", "hf_dinov3", "", "DINOv3ViTModel", [](const ModelConfig& c) { return c.rope == RopeLayout::dinov3; },
+     check_dinov3, describe_dinov3},
+    {"clip_vision_model", "hf_clip", "CLIPVisionModelWithProjection", "CLIPVisionModel",
+     [](const ModelConfig& c) { return c.pre_norm; }, check_clip, describe_clip},
+    {"siglip_vision_model", "hf_siglip", "", "SiglipVisionModel",
+     [](const ModelConfig& c) { return c.pooling == "map"; }, check_siglip, describe_siglip},
     {"deit", "hf_deit", "DeiTForImageClassificationWithTeacher", "DeiTModel",
      [](const ModelConfig& c) { return c.distilled; }, check_vit, describe_vit},
     {"dinov2_with_registers", "hf_dinov2", "Dinov2WithRegistersForImageClassification", "Dinov2WithRegistersModel",
@@ -139,13 +193,15 @@ void add_labels(const Model& model, Json& config) {
 WeightsFiles hf_files(const Model& model) {
   const HfClass& type = class_of(model.config);
   Faults faults;
-  check_encoder(model.config, faults);
+  check_published_parts(model.config, faults);
+  check_plain(model.config, kInBlocks, faults);
+  need_norm_before(model.config, faults);
   type.check(model.config, faults);
   faults.raise(ErrorKind::usage, "export", concat("hf ", type.model_type, ", model ", model.config.name));
   WeightsFiles files;
   files.rules = family_of(type.family).rules(model.config);
   files.config = config_of(model, type);
-  if (model.config.classes > 0) add_labels(model, files.config);
+  if (model.config.classes > 0 && files.config.value("projection_dim", 0) == 0) add_labels(model, files.config);
   files.notes.push_back(concat("class ", model.config.classes > 0 ? type.with_head : type.without_head));
   return files;
 }

@@ -12,7 +12,7 @@ void check_published_parts(const ModelConfig& c, Faults& faults) {
   check_plain(c, {"tokenizer", "mixer", "stages", "relative_bias"}, faults);
 }
 
-void check_plain(const ModelConfig& config, std::initializer_list<std::string_view> names, Faults& faults) {
+void check_plain(const ModelConfig& config, std::span<const std::string_view> names, Faults& faults) {
   const ModelConfig plain;
   for (const std::string_view name : names) {
     const OptionField<ModelConfig>* field = nullptr;

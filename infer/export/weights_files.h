@@ -1,7 +1,9 @@
 // What a schema of names makes of a model: rules for its weights, and the files that lie beside them.
 #pragma once
 
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +46,10 @@ void add_torchvision_preprocess(const PreprocessConfig& preprocess, WeightsFiles
 /// Adds the faults of a part that none of the published classes have.
 void check_published_parts(const ModelConfig& config, Faults& faults);
 /// Adds a fault for each field of `names` whose value is not that of a plain ViT.
-void check_plain(const ModelConfig& config, std::initializer_list<std::string_view> names, Faults& faults);
+void check_plain(const ModelConfig& config, std::span<const std::string_view> names, Faults& faults);
+inline void check_plain(const ModelConfig& config, std::initializer_list<std::string_view> names, Faults& faults) {
+  check_plain(config, std::span(names.begin(), names.size()), faults);
+}
 /// mlp_ratio so that int(width * ratio) is `hidden`.
 double mlp_ratio(int64_t width, int64_t hidden);
 /// A text of model.origin; empty where there is none.

@@ -175,6 +175,38 @@ const Case kCases[] = {
      }},
     {"hf_deit", ExportSchema::hf, [](ModelConfig& c) { c.distilled = true; }},
     {"hf_dinov2", ExportSchema::hf, kDinov2},
+    {"hf_dinov2_gated", ExportSchema::hf,
+     [](ModelConfig& c) {
+       kDinov2(c);
+       c.mlp = "swiglu";
+       c.mlp_width = 64;
+     }},
+    {"hf_dinov3", ExportSchema::hf,
+     [](ModelConfig& c) {
+       c.rope = RopeLayout::dinov3;
+       c.rope_theta = 100;
+       c.position = "none";
+       c.eps = 1e-5f;
+       c.registers = 4;
+       c.qkv_bias = false;
+       c.layer_scale = true;
+       c.classes = 0;
+     }},
+    {"hf_clip", ExportSchema::hf,
+     [](ModelConfig& c) {
+       c.patch_bias = false;
+       c.pre_norm = true;
+       c.eps = 1e-5f;
+       c.activation = Activation::quick_gelu;
+       c.classes = 0;
+     }},
+    {"hf_siglip", ExportSchema::hf,
+     [](ModelConfig& c) {
+       c.pooling = "map";
+       c.class_token = false;
+       c.activation = Activation::gelu_tanh;
+       c.classes = 0;
+     }},
     {"torchvision_plain", ExportSchema::torchvision, kPlain},
 };
 
