@@ -1,26 +1,15 @@
-"""ONNX Runtime beside our logits: python compare_runtime.py VIT [CASE...]
-
-Each model (those of tests/golden, and presets with random weights) is written as a model file, exported, and asked
-about pictures of its own size: `vit classify --logits` against ONNX Runtime on the same pixels, one at a time and all
-at once. Ends with 1 where a logit is more than 1e-4 off or classes come in another order.
-Needs onnxruntime, onnx, h5py, numpy, Pillow.
-"""
+"""Models for the comparisons beside this file: those of tests/golden, and presets with random weights, as model files."""
 import json
 import pathlib
 import subprocess
-import sys
-import tempfile
 
 import h5py
 import numpy as np
-import onnx
-import onnxruntime
 from PIL import Image
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
-LIMIT = 1e-4
-PICTURES = 6
 PRESETS = ["vit_tiny_patch16_224", "vit_wee_patch16_reg1_gap_256", "vit_tiny6_patch4_32", "cct_7_3x1_32"]
+PICTURES = 6
 
 
 def text(value):
@@ -81,43 +70,13 @@ def pictures(size, folder, rng):
     return np.stack(pixels).transpose(0, 3, 1, 2).astype(np.float32)
 
 
-def compare(vit, name, model, work, rng):
-    onnx_file = work / "model.onnx"
-    subprocess.run([vit, "model", "export", model, onnx_file, "--schema", "onnx"], check=True, capture_output=True)
-    onnx.checker.check_model(str(onnx_file), full_check=True)
-    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
-    size = session.get_inputs()[0].shape[2]
-    pixels = pictures(size, work / "pictures", rng)
-    ours = our_logits(vit, model, work / "pictures")
-    together = session.run(None, {session.get_inputs()[0].name: pixels})[0]
-    alone = np.concatenate([session.run(None, {session.get_inputs()[0].name: p[None]})[0] for p in pixels])
-    error = max(np.abs(together - ours).max(), np.abs(alone - ours).max())
-    order = all((np.argsort(-a) == np.argsort(-b)).all() for a, b in zip(together, ours))
-    good = error <= LIMIT and order
-    print(f"{name:32} {error:9.2e}  spread {ours.std():7.3f}  order {'same' if order else 'OTHER'}"
-          f"{'' if good else '  FAILED'}", flush=True)
-    return good
+def make_model(vit, name, path, rng):
+    """False where the golden is of something else than a model."""
+    if name not in PRESETS:
+        return golden_model(name, path)
+    preset_model(vit, name, path, rng)
+    return True
 
 
-def main():
-    vit, wanted = sys.argv[1], sys.argv[2:]
-    names = wanted or sorted(p.stem for p in GOLDEN.glob("*.h5")) + PRESETS
-    print(f"onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}; largest difference of a logit, at most {LIMIT}")
-    failed, done = [], 0
-    for name in names:
-        rng = np.random.default_rng(7)
-        with tempfile.TemporaryDirectory() as folder:
-            work = pathlib.Path(folder)
-            model = work / "model.h5"
-            if name in PRESETS:
-                preset_model(vit, name, model, rng)
-            elif not golden_model(name, model):
-                continue
-            done += 1
-            if not compare(vit, name, model, work, rng):
-                failed.append(name)
-    print(f"{done - len(failed)} passed, {len(failed)} failed")
-    sys.exit(1 if failed or not done else 0)
-
-
-main()
+def all_names():
+    return sorted(p.stem for p in GOLDEN.glob("*.h5")) + PRESETS
