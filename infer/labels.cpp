@@ -18,6 +18,8 @@ namespace {
 constexpr int64_t kImageNetClasses = 1000;
 constexpr std::string_view kImageNet = "imagenet-1k";
 constexpr std::string_view kSynsets = "imagenet-1k-synsets";
+constexpr std::string_view kTorchvision =
+    "torchvision";  // its files say nothing, and all of 1000 classes are of ImageNet
 constexpr std::string_view kBuiltIn = "ImageNet-1k, built in";
 constexpr int64_t kMostBytes = int64_t{64} << 20;
 constexpr int64_t kMostClasses = int64_t{1} << 22;  // as many as a model may have
@@ -213,7 +215,8 @@ bool is_csv(const std::vector<std::string>& lines) {
     const auto pair = csv_pair(line);
     return pair && whole_number(pair->first);
   };
-  return !lines.empty() && (has_index(lines.front()) || (lines.size() > 1 && has_index(lines[1]) && csv_pair(lines[0])));
+  return !lines.empty() &&
+         (has_index(lines.front()) || (lines.size() > 1 && has_index(lines[1]) && csv_pair(lines[0])));
 }
 
 void read_csv(const std::vector<std::string>& lines, NameList& names) {
@@ -259,7 +262,7 @@ std::vector<std::string> imagenet_column(bool synsets) {
 std::vector<std::string> imagenet_names() { return imagenet_column(false); }
 std::vector<std::string> imagenet_synsets() { return imagenet_column(true); }
 
-Labels labels_of_config(const nlohmann::json& config, int64_t classes) {
+Labels labels_of_config(const nlohmann::json& config, int64_t classes, std::string_view family) {
   if (classes < 1) return {{}, "there is no head"};
   for (const char* field : {"id2label", "label_names", "labels"})
     if (std::vector<std::string> names = listed(config, field, classes); !names.empty())
@@ -269,13 +272,16 @@ Labels labels_of_config(const nlohmann::json& config, int64_t classes) {
     if (std::vector<std::string> names = listed(pretrained, field, classes); !names.empty())
       return {std::move(names), concat("pretrained_cfg.", field, " of config.json")};
   if (classes == kImageNetClasses && says_imagenet(config)) return {imagenet_names(), std::string(kBuiltIn)};
+  if (classes == kImageNetClasses && family == kTorchvision)
+    return {imagenet_names(), concat(kBuiltIn, ", as those of torchvision's models are")};
   return {{}, "nothing says them; --labels FILE does, or --labels imagenet-1k"};
 }
 
 Labels labels_of_file(const std::string& file, int64_t classes) {
   if (file == kImageNet || file == kSynsets) {
     if (classes != kImageNetClasses)
-      fail(ErrorKind::usage, "[labels] --labels ", file, " needs a head of ", kImageNetClasses, " classes, has ", classes);
+      fail(ErrorKind::usage, "[labels] --labels ", file, " needs a head of ", kImageNetClasses, " classes, has ",
+           classes);
     return {imagenet_column(file == kSynsets), std::string(kBuiltIn)};
   }
   const std::string text = read_file(file, kMostBytes);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <opencv2/core.hpp>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -41,19 +42,14 @@ Taps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count, con
     const double center = (static_cast<double>(begin + i) + 0.5) * scale;
     const int64_t first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
     const int64_t last = std::min(static_cast<int64_t>(center + support + 0.5), source);
+    const std::span<double> used(weights.data(), static_cast<size_t>(last - first));
+    filter.weigh(first, center, inverse_stretch, used);
     double sum = 0;
-    for (int64_t t = 0; t < last - first; ++t) {
-      const double w = filter.weight((static_cast<double>(first + t) - center + 0.5) * inverse_stretch);
-      weights[static_cast<size_t>(t)] = w;
-      sum += w;
-    }
+    for (const double w : used) sum += w;
     taps.first.push_back(static_cast<int32_t>(first));
     taps.count.push_back(static_cast<int32_t>(last - first));
     int32_t* out = taps.weights.data() + i * taps.stride;
-    for (int64_t t = 0; t < last - first; ++t) {
-      const double w = weights[static_cast<size_t>(t)];
-      out[t] = fixed_point(sum != 0.0 ? w / sum : w);
-    }
+    for (const double w : used) *out++ = fixed_point(sum != 0.0 ? w / sum : w);
   }
   return taps;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numbers>
 
 #include "vit/core/error.h"
@@ -40,20 +41,26 @@ double hamming_weight(double x) {
 /// Of three lobes.
 double lanczos_weight(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
 
+template <double (*kWeight)(double x)>
+void weigh(int64_t first, double center, double inverse_stretch, std::span<double> out) {
+  for (std::size_t t = 0; t < out.size(); ++t)
+    out[t] = kWeight((static_cast<double>(first + static_cast<int64_t>(t)) - center + 0.5) * inverse_stretch);
+}
+
 }  // namespace
 
 Filter filter_of(Interpolation interpolation) {
   switch (interpolation) {
     case Interpolation::box:
-      return {box_weight, 0.5};
+      return {weigh<box_weight>, 0.5};
     case Interpolation::bilinear:
-      return {triangle_weight, 1.0};
+      return {weigh<triangle_weight>, 1.0};
     case Interpolation::hamming:
-      return {hamming_weight, 1.0};
+      return {weigh<hamming_weight>, 1.0};
     case Interpolation::bicubic:
-      return {cubic_weight, 2.0};
+      return {weigh<cubic_weight>, 2.0};
     case Interpolation::lanczos:
-      return {lanczos_weight, 3.0};
+      return {weigh<lanczos_weight>, 3.0};
     case Interpolation::nearest:
       break;
   }

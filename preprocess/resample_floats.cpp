@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 #include <vector>
 
+#include "vit/core/cpu.h"
 #include "vit/core/error.h"
 
 namespace vit {
@@ -16,11 +17,12 @@ namespace {
 
 float triangle_weight(float x) { return std::max(0.0f, 1.0f - std::abs(x)); }
 
+/// Its products and sums are fused, as a compiler makes them of torch's; std::fma does so on every machine.
 float cubic_weight(float x) {
   constexpr float a = -0.5f;
   x = std::abs(x);
-  if (x < 1.0f) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2.0f) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  if (x < 1.0f) return std::fma(std::fma(a + 2, x, -(a + 3)) * x, x, 1.0f);
+  if (x < 2.0f) return std::fma(std::fma(std::fma(a, x, -5 * a), x, 8 * a), x, -4 * a);
   return 0;
 }
 
@@ -71,6 +73,59 @@ FloatTaps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count
   return taps;
 }
 
+// ---- Passes; sums are fused, too
+
+[[gnu::always_inline]] inline void narrow_row_body(const float* values, const uint8_t* source, const FloatTaps& taps,
+                                                   float* out) {
+  for (std::size_t x = 0; x < taps.first.size(); ++x, out += 3) {
+    const float* weight = taps.weight(static_cast<int64_t>(x));
+    const uint8_t* pixel = source + taps.first[x] * 3;
+    float red = 0, green = 0, blue = 0;
+    for (int64_t t = 0; t < taps.count[x]; ++t, pixel += 3) {
+      red = std::fma(values[pixel[0]], weight[t], red);
+      green = std::fma(values[pixel[1]], weight[t], green);
+      blue = std::fma(values[pixel[2]], weight[t], blue);
+    }
+    out[0] = red;
+    out[1] = green;
+    out[2] = blue;
+  }
+}
+
+[[gnu::always_inline]] inline void add_row_body(const float* row, float weight, float* sums, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) sums[i] = std::fma(row[i], weight, sums[i]);
+}
+
+struct FloatPasses {
+  /// A row of RGB bytes, looked up in `values`, into one pixel for each output of the taps.
+  void (*narrow_row)(const float* values, const uint8_t* source, const FloatTaps& taps, float* out);
+  /// sums += row * weight.
+  void (*add_row)(const float* row, float weight, float* sums, int64_t n);
+};
+
+void narrow_row_any(const float* values, const uint8_t* source, const FloatTaps& taps, float* out) {
+  narrow_row_body(values, source, taps, out);
+}
+void add_row_any(const float* row, float weight, float* sums, int64_t n) { add_row_body(row, weight, sums, n); }
+
+#if defined(__x86_64__)
+[[gnu::target("avx2,fma")]] void narrow_row_fma(const float* values, const uint8_t* source, const FloatTaps& taps,
+                                                float* out) {
+  narrow_row_body(values, source, taps, out);
+}
+[[gnu::target("avx2,fma")]] void add_row_fma(const float* row, float weight, float* sums, int64_t n) {
+  add_row_body(row, weight, sums, n);
+}
+#endif
+
+/// All give the same bits.
+FloatPasses float_passes() {
+#if defined(__x86_64__)
+  if (active_isa() >= Isa::avx2) return {narrow_row_fma, add_row_fma};
+#endif
+  return {narrow_row_any, add_row_any};
+}
+
 }  // namespace
 
 cv::Mat resample_floats(const cv::Mat& picture, int64_t width, int64_t height, const Window& window,
@@ -81,34 +136,17 @@ cv::Mat resample_floats(const cv::Mat& picture, int64_t width, int64_t height, c
   std::array<float, 256> values{};
   for (std::size_t v = 0; v < values.size(); ++v) values[v] = static_cast<float>(v) * static_cast<float>(1.0 / 255);
 
+  const FloatPasses pass = float_passes();
   const int64_t top = rows.first.front(), bottom = rows.first.back() + rows.count.back();
   cv::Mat narrow(static_cast<int>(bottom - top), static_cast<int>(window.width), CV_32FC3);
-  for (int y = 0; y < narrow.rows; ++y) {
-    const uint8_t* source = picture.ptr(static_cast<int>(top) + y);
-    auto* out = narrow.ptr<float>(y);
-    for (int64_t x = 0; x < window.width; ++x, out += 3) {
-      const float* weight = columns.weight(x);
-      const uint8_t* pixel = source + columns.first[static_cast<std::size_t>(x)] * 3;
-      float red = 0, green = 0, blue = 0;
-      for (int64_t t = 0, n = columns.count[static_cast<std::size_t>(x)]; t < n; ++t, pixel += 3) {
-        red += values[pixel[0]] * weight[t];
-        green += values[pixel[1]] * weight[t];
-        blue += values[pixel[2]] * weight[t];
-      }
-      out[0] = red;
-      out[1] = green;
-      out[2] = blue;
-    }
-  }
+  for (int y = 0; y < narrow.rows; ++y)
+    pass.narrow_row(values.data(), picture.ptr(static_cast<int>(top) + y), columns, narrow.ptr<float>(y));
   cv::Mat out(static_cast<int>(window.height), static_cast<int>(window.width), CV_32FC3, cv::Scalar::all(0));
   for (int64_t y = 0; y < window.height; ++y) {
-    auto* sums = out.ptr<float>(static_cast<int>(y));
     const int64_t first = rows.first[static_cast<std::size_t>(y)] - top;
-    for (int64_t t = 0, n = rows.count[static_cast<std::size_t>(y)]; t < n; ++t) {
-      const auto* row = narrow.ptr<float>(static_cast<int>(first + t));
-      const float weight = rows.weight(y)[t];
-      for (int64_t i = 0; i < window.width * 3; ++i) sums[i] += row[i] * weight;
-    }
+    for (int64_t t = 0, n = rows.count[static_cast<std::size_t>(y)]; t < n; ++t)
+      pass.add_row(narrow.ptr<float>(static_cast<int>(first + t)), rows.weight(y)[t],
+                   out.ptr<float>(static_cast<int>(y)), window.width * 3);
   }
   return out;
 }

@@ -72,6 +72,7 @@ int run_command_line(int argc, char** argv) {
   add_explain_command(root, run);
   add_data_command(root, run);
   add_model_command(root, run);
+  add_parity_command(root, run);
   add_bench_command(root, run);
   add_man_command(root, run);
   refuse_empty_texts(root);

@@ -107,7 +107,8 @@ testing::AssertionResult allocates_when_warm(std::size_t calls, Body body) {
   return result;
 }
 
-ModelConfig config(const std::string& pooling) {
+/// `kind`: a pooling, or "norms": a model with a norm wherever there may be one.
+ModelConfig config(const std::string& kind) {
   ModelConfig c;
   c.image_size = 16;
   c.patch_size = 4;
@@ -116,8 +117,11 @@ ModelConfig config(const std::string& pooling) {
   c.heads = 2;
   c.mlp_width = 64;
   c.classes = 5;
-  c.pooling = pooling;
+  c.pooling = kind == "norms" ? "avg" : kind;
   c.layer_scale = true;
+  if (kind != "norms") return c;
+  c.patch_norm = c.pre_norm = c.attention_norm = c.mlp_norm = true;
+  c.final_norm = FinalNorm::before;
   return c;
 }
 
@@ -184,11 +188,11 @@ TEST_P(SteadyState, Inference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, SteadyState,
-                         testing::Combine(testing::Values(1, 2), testing::Values("token", "avg"),
+                         testing::Combine(testing::Values(1, 2), testing::Values("token", "avg", "norms"),
                                           testing::Values(DType::f32, DType::bf16)),
                          [](const auto& p) {
-                           return std::to_string(std::get<0>(p.param)) +
-                                  (std::get<1>(p.param) == std::string("avg") ? "_mean_" : "_token_") +
+                           const std::string kind = std::get<1>(p.param);
+                           return std::to_string(std::get<0>(p.param)) + "_" + (kind == "avg" ? "mean" : kind) + "_" +
                                   std::string(dtype_name(std::get<2>(p.param)));
                          });
 

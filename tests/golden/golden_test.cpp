@@ -195,6 +195,14 @@ constexpr const char* kCases[] = {
     "token_avg_layers",
     "relative_bias",
     "relative_bias_grid",
+    "pre_norm_quick_gelu",
+    "patch_norm",
+    "attention_mlp_norm",
+    "rope_swiglu_norms",
+    "mean_of_normed",
+    "normed_token",
+    "no_final_norm",
+    "seq_pooling_normed",
 };
 
 INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(kCases),

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import timm
 import torch
-from timm.layers import RmsNorm, SwiGLUPacked
+from timm.layers import QuickGELU, RmsNorm, SwiGLUPacked
 from timm.models.beit import Beit
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
@@ -35,12 +35,17 @@ def norm_layer(c):
 
 def vit(c, kind=VisionTransformer, **changes):
     gelu = torch.nn.GELU(approximate="tanh" if c["activation"] == "gelu_tanh" else "none")
+    if c["activation"] == "quick_gelu":
+        gelu = QuickGELU()
+    final_norm = dict(before_pooling=dict(fc_norm=False), after_pooling=dict(fc_norm=True), none=dict(final_norm=False))
     options = dict(
         img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
         num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
         class_token=c["class_token"], global_pool=c["pooling"], qkv_bias=c["qkv_bias"],
-        init_values=0.1 if c["layer_scale"] else None, act_layer=lambda: gelu, norm_layer=norm_layer(c))
-    return kind(**(options | changes))
+        init_values=0.1 if c["layer_scale"] else None, act_layer=lambda: gelu, norm_layer=norm_layer(c),
+        pre_norm=c.get("pre_norm", False), embed_norm_layer=norm_layer(c) if c.get("patch_norm") else None,
+        scale_attn_norm=c.get("attention_norm", False), scale_mlp_norm=c.get("mlp_norm", False))
+    return kind(**(options | final_norm.get(c.get("final_norm"), {}) | changes))
 
 
 def registers(c):
@@ -59,7 +64,9 @@ def rope(c, **changes):
         img_size=c["image_size"], patch_size=c["patch_size"], embed_dim=c["width"], depth=c["depth"],
         num_heads=c["heads"], mlp_ratio=c["mlp_width"] / c["width"], num_classes=c["classes"],
         class_token=c["class_token"], global_pool=c["pooling"], qkv_bias=c["qkv_bias"], qk_norm=c.get("qk_norm", False),
-        norm_layer=norm_layer(c), attn_type="rope", use_abs_pos_emb=c["position"] == "learned", use_rot_pos_emb=True,
+        norm_layer=norm_layer(c), attn_type="rope", swiglu_mlp=c.get("mlp") == "swiglu",
+        scale_mlp=c.get("mlp_norm", False), scale_attn_inner=c.get("attention_norm", False),
+        use_abs_pos_emb=c["position"] == "learned", use_rot_pos_emb=True,
         rope_type={"axial": "cat"}.get(c["rope"], c["rope"]), rope_temperature=c["rope_theta"],
         rope_grid_indexing=c["rope_order"], rope_grid_offset=c.get("rope_offset", 0),
         ref_feat_shape=reference if reference > 0 else None, rope_rotate_half=c["rope"] == "dinov3")
@@ -136,6 +143,7 @@ def conv(c, **changes):
 BASE = dict(image_size=16, patch_size=4, width=16, depth=2, heads=2, mlp_width=20, classes=5, eps=1e-6,
             activation="gelu", pooling="token", position="learned", class_token=True, layer_scale=False, qkv_bias=True)
 GRID = dict(pooling="avg", class_token=False)  # no token beside the grid's
+SMALL = dict(image_size=12, width=12, depth=1, mlp_width=12)
 AXIAL = dict(position="none", rope="axial", rope_theta=100, rope_order="xy")
 
 
@@ -175,12 +183,23 @@ CASES = {
                                conv_stride=2, conv_width=8, image_size=14, patch_size=1, pooling="seq", class_token=False),
     "distilled": part(partial(vit, kind=VisionTransformerDistilled), distilled=True),
     "map_pooling": part(vit, pooling="map", class_token=False, activation="gelu_tanh"),
-    "map_pooling_prefix": part(partial(rope, attn_pool_num_heads=4), **AXIAL, pooling="map", pool_heads=4,
-                               pool_prefix=True),
+    "map_pooling_prefix": part(partial(rope, attn_pool_num_heads=4, attn_pool_mlp_ratio=0.75), **AXIAL, pooling="map",
+                               pool_heads=4, pool_mlp_width=12, pool_prefix=True),
     "token_avg": part(token_mean, pooling="token_avg", layer_scale=True),
     "token_avg_layers": part(token_mean, pooling="token_avg", readout_layers=2, registers=2),
     "relative_bias": part(beit, position="none", relative_bias=True, qkv_bias=False),
     "relative_bias_grid": part(relative_position, position="none", relative_bias=True, **GRID),
+    # What CLIP, AIMv2, BEiT-3 and EVA-02 have.
+    "pre_norm_quick_gelu": part(vit, pre_norm=True, patch_bias=False, activation="quick_gelu", eps=1e-5, mlp_width=12),
+    "patch_norm": part(swiglu, patch_norm=True, norm="rmsnorm", eps=1e-5, mlp="swiglu", final_norm="before_pooling",
+                       **SMALL | GRID),
+    "attention_mlp_norm": part(vit, attention_norm=True, mlp_norm=True, pooling="avg", eps=1e-5, **SMALL),
+    "rope_swiglu_norms": part(rope, **AXIAL, attention_norm=True, mlp_norm=True, mlp="swiglu", mlp_width=12),
+    "mean_of_normed": part(vit, pooling="avg", final_norm="before_pooling", **SMALL),
+    "normed_token": part(vit, final_norm="after_pooling", **SMALL),
+    "no_final_norm": part(vit, final_norm="none", **SMALL),
+    "seq_pooling_normed": part(partial(vit, kind=SequencePooling), pooling="seq", class_token=False,
+                               final_norm="after_pooling", **SMALL),
 }
 
 # Where names of the other side differ.
@@ -193,6 +212,16 @@ def our_name(name):
     for pattern, ours in RENAMES:
         name = re.sub(pattern, ours, name)
     return name
+
+
+def tensors(model, value):
+    """(our name, value) of each parameter. Gates and values, which Eva has as two Linears, are one of ours."""
+    theirs = dict(model.named_parameters())
+    for k, p in theirs.items():
+        if ".fc1_g." in k:
+            yield our_name(k.replace("fc1_g", "fc1")), torch.cat([value(p), value(theirs[k.replace("fc1_g", "fc1_x")])])
+        elif ".fc1_x." not in k:
+            yield our_name(k), value(p)
 
 
 def last_name(name):
@@ -251,8 +280,8 @@ def make(name, case, folder):
             weight_decay=DECAY, steps=steps, batch=case["batch"], seed=SEED, versions=versions)).encode(), np.uint8))
         out.create_dataset("pixels", data=stored)
         out.create_dataset("labels", data=labels)
-        for k, p in model.named_parameters():
-            out.create_dataset(f"before/{our_name(k)}", data=f32(p))
+        for k, p in tensors(model, lambda p: p):
+            out.create_dataset(f"before/{k}", data=f32(p))
         opt, losses = optimizer(model, case), []
         for s in range(steps):
             opt.zero_grad()
@@ -264,14 +293,14 @@ def make(name, case, folder):
             loss.backward()
             losses.append(loss.item())
             if s == steps - 1:
-                for k, p in model.named_parameters():
-                    out.create_dataset(f"gradients/{our_name(k)}", data=f32(p.grad))
+                for k, gradient in tensors(model, lambda p: p.grad):
+                    out.create_dataset(f"gradients/{k}", data=f32(gradient))
             if case["clip"] > 0:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), case["clip"])
             opt.step()
         out.create_dataset("losses", data=np.array(losses, np.float32))
-        for k, p in model.named_parameters():
-            out.create_dataset(f"after/{our_name(k)}", data=f32(p))
+        for k, p in tensors(model, lambda p: p):
+            out.create_dataset(f"after/{k}", data=f32(p))
     print(name, sum(p.numel() for p in model.parameters()), losses)
 
 

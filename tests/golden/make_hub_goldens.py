@@ -121,10 +121,11 @@ def image_embeds(output):
 
 
 class Case:
-    """A model of transformers: class, fields of its config, processor; what of its output is compared."""
+    """A model of transformers: class, fields of its config, processor; what of its output is compared. `rename` gives
+    the file the names of others."""
 
     def __init__(self, model, config, processor, read=logits, resized=False, new_names=False, dtype=torch.bfloat16,
-                 run=None, edit=None):
+                 run=None, rename=None):
         self.__dict__.update(locals())
 
     def make(self, folder, name, published):
@@ -138,12 +139,12 @@ class Case:
             dtype = self.dtype
         model.to(dtype).save_pretrained(folder, save_original_format=not self.new_names)
         self.processor.save_pretrained(folder)
-        if self.edit:
-            self.edit(folder)
         drawn = model.state_dict()
         model = self.model.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager")
         for key, value in model.state_dict().items():
             assert torch.equal(value, drawn[key].double()), f"{name}: {key} was not read as it was written"
+        if self.rename:
+            self.rename(folder)
         if self.model.__name__.startswith("DINOv3"):
             model.rope_embeddings.inv_freq = model.rope_embeddings.inv_freq.float()
         call = dict(interpolate_pos_encoding=True) if self.resized else {}
@@ -227,6 +228,25 @@ def small_cases():
         tensors["vision_model.embeddings.position_ids"] = torch.arange(17)[None]
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
+    def authors_aimv2_names(folder):
+        from safetensors.torch import load_file
+        old = load_file(folder / "model.safetensors")
+        layers = sorted({k.split(".")[2] for k in old if k.startswith("encoder.layers.")})
+        for layer in layers:
+            parts = [old.pop(f"encoder.layers.{layer}.attention.{p}_proj.weight") for p in "qkv"]
+            old[f"encoder.layers.{layer}.attn.qkv.weight"] = torch.cat(parts)
+        names = [("embeddings.patch_embed", "preprocessor.patchifier.proj"), ("encoder.layers", "trunk.blocks"),
+                 ("embeddings.rms_norm", "preprocessor.patchifier.norm"), ("attention.out_proj", "attn.proj"),
+                 ("embeddings.position_embedding.weight", "preprocessor.pos_embed"), ("rms_norm1", "norm_1"),
+                 ("rms_norm2", "norm_2"), ("ffn.gate_proj", "mlp.fc1"), ("ffn.up_proj", "mlp.fc3"),
+                 ("ffn.down_proj", "mlp.fc2"), ("rms_norm.", "trunk.post_trunk_norm.")]
+        tensors = {}
+        for key, value in old.items():
+            for theirs, original in names:
+                key = key.replace(theirs, original)
+            tensors[key] = value[None] if key.endswith("pos_embed") else value
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
     image_features = lambda m, x: m.get_image_features(pixel_values=x)
     open_clip_text = dict(context_length=4, vocab_size=10, width=16, heads=2, layers=1)
     open_clip_vision = dict(image_size=32, layers=2, width=32, head_width=8, patch_size=8, mlp_ratio=1.5)
@@ -259,7 +279,7 @@ def small_cases():
         "hf_dinov3_gated": Case(t.DINOv3ViTModel,
                                 t.DINOv3ViTConfig(**SIZES, num_register_tokens=4, use_gated_mlp=True, hidden_act="silu",
                                                   rope_theta=50.0), dinov3, pooled, new_names=True),
-        "hf_clip_features": Case(t.CLIPVisionModel, t.CLIPVisionConfig(**SIZES), clip, pooled, edit=older_clip_names),
+        "hf_clip_features": Case(t.CLIPVisionModel, t.CLIPVisionConfig(**SIZES), clip, pooled, rename=older_clip_names),
         "hf_clip_projection": Case(t.CLIPVisionModelWithProjection,
                                    t.CLIPVisionConfig(**SIZES, projection_dim=24, hidden_act="gelu"), clip,
                                    image_embeds),
@@ -269,9 +289,14 @@ def small_cases():
         "hf_siglip": Case(t.SiglipModel, t.SiglipConfig(**siglip_config), siglip, pooled, run=image_features),
         "hf_siglip_classifier": Case(t.SiglipForImageClassification, t.SiglipConfig(**siglip_config, num_labels=5),
                                      siglip),
+        "hf_siglip_trimmed": Case(  # as so400m of 384 pixels: patches do not fill the picture
+            t.SiglipVisionModel, t.SiglipVisionConfig(**dict(SIZES, image_size=37)),
+            SiglipImageProcessorPil(size=dict(height=37, width=37)), pooled),
         "hf_aimv2": Case(t.Aimv2VisionModel, t.Aimv2VisionConfig(**SIZES, use_head=False), clip, normed_mean),
         "hf_aimv2_native": Case(t.Aimv2VisionModel, t.Aimv2VisionConfig(**SIZES, is_native=True, use_head=False), clip,
                                 normed_mean),
+        "aimv2": Case(t.Aimv2VisionModel, t.Aimv2VisionConfig(**SIZES, use_head=False), clip, normed_mean,
+                      rename=authors_aimv2_names),
         "open_clip": OpenClip(dict(embed_dim=24, vision_cfg=open_clip_vision, text_cfg=open_clip_text)),
         "open_clip_pooled": OpenClip(  # as CLIPA: no norm in front, mean, the norm behind it; a text tower of its own
             dict(embed_dim=24, quick_gelu=True, custom_text=True, text_cfg=open_clip_text,
@@ -279,7 +304,7 @@ def small_cases():
                                  ls_init_value=0.1)),
             preprocess=dict(interpolation="bilinear", resize_mode="squash")),
         "openai_clip": OpenClip(dict(embed_dim=24, quick_gelu=True,
-                                     vision_cfg=dict(open_clip_vision, width=64, head_width=64),
+                                     vision_cfg=dict(open_clip_vision, layers=1, width=64, head_width=64, mlp_ratio=1),
                                      text_cfg=open_clip_text), bare=True),
         "open_clip_siglip": OpenClip(
             dict(embed_dim=32, init_logit_bias=-10, custom_text=True, text_cfg=open_clip_text,

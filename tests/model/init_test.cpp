@@ -112,6 +112,17 @@ TEST(FreshWeights, OfOtherParts) {
   EXPECT_NEAR(values_of(model, "attention_pool.weight").deviation, 0.0176, 0.005);
 }
 
+TEST(FreshWeights, OfNorms) {
+  ModelConfig config = wide_config();
+  config.patch_norm = config.pre_norm = config.attention_norm = config.mlp_norm = true;
+  config.final_norm = FinalNorm::after;
+  const Model model = make_model(config, 1);
+  for (const char* name : {"patch_embed.norm", "norm_pre", "blocks.0.attn.norm", "blocks.1.mlp.norm", "fc_norm"}) {
+    expect_constant(model, std::string(name) + ".weight", 1);
+    expect_constant(model, std::string(name) + ".bias", 0);
+  }
+}
+
 // He et al., arXiv:1502.01852, as Hassani et al. draw them: the variance is 2 / fan_in.
 TEST(FreshWeights, OfConvolutionsAreHes) {
   ModelConfig config = wide_config();

@@ -21,6 +21,7 @@ TEST(Part, MapReadout) {
   of_clip.registers = 1;
   of_clip.pool_prefix = true;
   of_clip.pool_heads = 4;
+  of_clip.pool_mlp_width = 20;
   test::expect_sound(of_clip);
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/core/json_text.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
@@ -55,6 +56,13 @@ const std::vector<NameRow>& rows() {
   return all;
 }
 
+std::vector<Rule> rules_of(const ModelConfig& config) {
+  std::vector<Rule> all = rules_by_names(kWord, config, rows());
+  without_ones("cls_token", 2, all);
+  without_ones("pos_embed", 1, all);
+  return all;
+}
+
 /// model_cfg of open_clip_config.json; null where the config is none of open_clip's.
 const nlohmann::json& model_config(const nlohmann::json& config) {
   const nlohmann::json& inner = config_object(config, "model_cfg");
@@ -77,7 +85,8 @@ Activation read_activation(const nlohmann::json& model, const nlohmann::json& to
   if (config_flag(model, "quick_gelu", false)) return Activation::quick_gelu;
   const std::string form = config_text(config_object(tower, "act_kwargs"), "approximate", "none");
   if (form != "none" && form != "tanh")
-    fail(ErrorKind::data, "[config.json] act_kwargs.approximate: needs none or tanh, has ", json_text(nlohmann::json(form)));
+    fail(ErrorKind::data, "[config.json] act_kwargs.approximate: needs none or tanh, has ",
+         json_text(nlohmann::json(form)));
   return form == "tanh" ? Activation::gelu_tanh : Activation::gelu_erf;
 }
 
@@ -108,8 +117,8 @@ void read_open_clip(const nlohmann::json& model, ModelConfig& m) {
 }
 
 void drop_others(const Checkpoint& checkpoint, Recognised& found) {
-  for (const char* name : {"transformer.*", "token_embedding.*", "positional_embedding", "ln_final.*", "text_projection*",
-                           "text.*", "text_decoder.*", "attn_mask"})
+  for (const char* name : {"transformer.*", "token_embedding.*", "positional_embedding", "ln_final.*",
+                           "text_projection*", "text.*", "text_decoder.*", "attn_mask"})
     drop(checkpoint, name, "of the text tower, which is not run", found);
   for (const char* name : {"logit_scale", "logit_bias"})
     drop(checkpoint, name, "only comparing pictures with texts reads it", found);
@@ -119,7 +128,8 @@ void drop_others(const Checkpoint& checkpoint, Recognised& found) {
 
 void note_embedding(Recognised& found) {
   if (found.config.classes > 0)
-    found.notes.push_back(concat("the ", found.config.classes, " outputs are the image embedding and no classes; classes ",
+    found.notes.push_back(concat("the ", found.config.classes,
+                                 " outputs are the image embedding and no classes; classes ",
                                  "from texts would need the text tower, which is not run"));
 }
 
@@ -136,10 +146,13 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   m.heads = config_heads(nullptr, "head_width", m.width, 0);
   m.activation = Activation::quick_gelu;
   if (!model.is_null()) read_open_clip(model, m);
-  assume(model, concat("no open_clip_config.json: ", m.heads, " heads, eps 1e-5 and quick_gelu as OpenAI's models have; ",
-                       "many of open_clip's have gelu"), found);
+  assume(model,
+         concat("no open_clip_config.json: ", m.heads, " heads, eps 1e-5 and quick_gelu as OpenAI's models have; ",
+                "many of open_clip's have gelu"),
+         found);
   const int64_t side = read_grid(checkpoint, (*file)("visual.positional_embedding"), 2, 1, tower, m);
-  read_rules(kWord, rows(), *file, found);
+  found.rules = rules_of(m);
+  file->apply(found.rules);
   set_image_size(options, side, {}, found);
   if (!(*file)("visual.").empty()) drop_others(checkpoint, found);
   note_embedding(found);
@@ -149,13 +162,13 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 std::vector<Rule> rules(const ModelConfig& config) {
   if (config.patch_bias || !config.class_token)
     fail(ErrorKind::usage, "[", kWord, "] needs class_token and no patch_bias; the model ", config.name, " is another");
-  return rules_by_names(kWord, config, rows());
+  return rules_of(config);
 }
 
 // ---- towers of timm ----
 
 constexpr std::string_view kTrunk = "visual.trunk.";
-constexpr std::string_view kTrunkWord = "open_clip_timm";
+constexpr std::string_view kTrunkWord = "open-clip-timm";
 
 /// The tensors of the trunk, as timm names them.
 class Trunk final : public TensorFile {
@@ -199,7 +212,8 @@ void read_trunk_head(const Checkpoint& checkpoint, Recognised& found) {
          " projects with a feed-forward (visual.head.mlp), which is not known here");
   if (!checkpoint.has(weight)) return;
   if (found.config.classes > 0)
-    fail(ErrorKind::data, "[import] ", checkpoint.tensors.path().string(), " has two heads: of the trunk, and ", weight);
+    fail(ErrorKind::data, "[import] ", checkpoint.tensors.path().string(), " has two heads: of the trunk, and ",
+         weight);
   const int64_t width = checkpoint.shape(weight, 2)[1], classes = checkpoint.shape(weight, 2)[0];
   found.config.classes = classes;
   found.rules.push_back({.ours = "head.weight", .pieces = {{.name = weight, .shape = {classes, width}}}});

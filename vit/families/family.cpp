@@ -13,21 +13,9 @@ namespace {
 
 /// Special ones before general ones.
 const Family kFamilies[] = {
-    torchvision_family(),
-    google_family(),
-    open_clip_timm_family(),
-    clip_family(),
-    hf_deit_family(),
-    hf_vit_family(),
-    hf_dinov2_family(),
-    hf_dinov3_family(),
-    hf_clip_family(),
-    hf_siglip_family(),
-    hf_aimv2_family(),
-    dinov3_family(),
-    dinov2_family(),
-    timm_eva_family(),
-    timm_family(),
+    torchvision_family(), google_family(),    open_clip_timm_family(), clip_family(),     hf_deit_family(),
+    hf_vit_family(),      hf_dinov2_family(), hf_dinov3_family(),      hf_clip_family(),  hf_siglip_family(),
+    hf_aimv2_family(),    dinov3_family(),    dinov2_family(),         timm_eva_family(), timm_family(),
 };
 
 std::string first_names(const TensorFile& file) {
@@ -41,7 +29,11 @@ std::string first_names(const TensorFile& file) {
 
 std::span<const Family> families() { return kFamilies; }
 
-const Family& family_of(std::string_view word) { return row_of(kFamilies, word, "[import] --family"); }
+const Family& family_of(std::string_view word) {
+  std::string name(word);
+  std::ranges::replace(name, '_', '-');  // model types of transformers have the one, names of weights the other
+  return row_of(kFamilies, name, "[import] --family");
+}
 
 const Family& recognise(const Checkpoint& checkpoint) {
   for (const Family& family : kFamilies)

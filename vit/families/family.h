@@ -64,6 +64,7 @@ struct Dropped {
 
 struct ImportOptions {
   int64_t image_size = 0;              // positions are resized to pictures of this side; 0 = theirs
+  int64_t picture_size = 0;            // the same for the whole patches of such pictures, where image_size is 0
   std::optional<int64_t> new_classes;  // a new head for so many classes instead of theirs
 };
 
@@ -129,7 +130,7 @@ std::string config_text(const nlohmann::json& config, const char* field, std::st
 
 /// The side of a square grid of `tokens`; throws Error (data) where it is none.
 int64_t grid_side(int64_t tokens, std::string_view name);
-/// Sets the size of the pictures that `config` takes (the option's, else theirs), and resizes the position table of a
+/// Sets the size of the pictures that `config` takes (the options', else theirs), and resizes the position table of a
 /// grid of `side` in `rules` where that is another size. Throws Error (usage) where the size is no multiple of a patch.
 void set_image_size(const ImportOptions& options, int64_t side, const GridFilter& filter, Recognised& found);
 

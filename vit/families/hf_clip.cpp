@@ -2,13 +2,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_clip";
+constexpr std::string_view kWord = "hf-clip";
 constexpr std::array<std::string_view, 2> kPrefixes{"vision_model.", ""};
 
 std::optional<Renaming> renaming(const Checkpoint& checkpoint) {
@@ -32,6 +33,13 @@ std::vector<NameRow> rows(Head head) {
     all.insert(all.end(), {{"head.weight", {"classifier.weight"}}, {"head.bias", {"classifier.bias"}}});
   else
     all.insert(all.end(), {{"head.weight", {"visual_projection.weight"}}, {"head.bias", {kZeros}}});
+  return all;
+}
+
+std::vector<Rule> rules_of(const ModelConfig& config, Head head) {
+  std::vector<Rule> all = rules_by_names(kWord, config, rows(head));
+  without_ones("cls_token", 2, all);
+  without_ones("pos_embed", 1, all);
   return all;
 }
 
@@ -67,7 +75,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   read_head(checkpoint, *file, head, found);
   const int64_t side =
       read_grid(checkpoint, (*file)("vision_model.embeddings.position_embedding.weight"), 2, 1, config, m);
-  read_rules(kWord, rows(head), *file, found);
+  found.rules = rules_of(m, head);
+  file->apply(found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop_text_tower(checkpoint, *file, found);
   assume(config, concat("no config.json: ", m.heads, " heads, quick_gelu, eps 1e-5"), found);
@@ -78,7 +87,7 @@ std::vector<Rule> rules(const ModelConfig& config) {
   if (config.patch_bias || !config.pre_norm || config.pooling != "token")
     fail(ErrorKind::usage, "[", kWord, "] needs pre_norm, no patch_bias and pooling token; the model ", config.name,
          " is another");
-  return rules_by_names(kWord, config, rows(Head::projection));
+  return rules_of(config, Head::projection);
 }
 
 }  // namespace

@@ -2,13 +2,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_deit";
+constexpr std::string_view kWord = "hf-deit";
 constexpr std::array<std::string_view, 2> kPrefixes{"deit.", ""};
 
 std::optional<Renaming> renaming(const Checkpoint& checkpoint) {
@@ -42,7 +43,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   const std::string head = m.distilled ? "cls_classifier.weight" : "classifier.weight";
   m.classes = checkpoint.has(head) ? checkpoint.shape(head, 2)[0] : 0;
   const int64_t side = read_grid(checkpoint, (*file)("vit.embeddings.position_embeddings"), 3, 2, checkpoint.config, m);
-  read_rules(kWord, rows(m.distilled), *file, found);
+  found.rules = rules_by_names(kWord, m, rows(m.distilled));
+  file->apply(found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop(checkpoint, (*file)("vit.embeddings.mask_token"), "only pretraining masks patches", found);
   drop(checkpoint, (*file)("vit.pooler.") + "*", "no classifier reads it: the features are the normed class token",

@@ -2,13 +2,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_dinov2";
+constexpr std::string_view kWord = "hf-dinov2";
 constexpr std::string_view kProjection = "embeddings.patch_embeddings.projection.weight";
 constexpr std::string_view kLayerScale = "encoder.layer.0.layer_scale1.lambda1";
 constexpr std::array<std::string_view, 3> kPrefixes{"dinov2.", "dinov2_with_registers.", ""};
@@ -53,44 +54,41 @@ std::vector<NameRow> mlp_rows(Mlp mlp) {
     rows.insert(rows.end(), {{"blocks.{}.mlp.fc1.weight", {"dinov2.encoder.layer.{}.mlp.weights_in.weight"}},
                              {"blocks.{}.mlp.fc1.bias", {"dinov2.encoder.layer.{}.mlp.weights_in.bias"}}});
   else
-    rows.insert(
-        rows.end(),
-        {{"blocks.{}.mlp.fc1.weight",
-          {"dinov2.encoder.layer.{}.mlp.gate_proj.weight", "dinov2.encoder.layer.{}.mlp.up_proj.weight"}},
-         {"blocks.{}.mlp.fc1.bias",
-          {"dinov2.encoder.layer.{}.mlp.gate_proj.bias", "dinov2.encoder.layer.{}.mlp.up_proj.bias"}}});
+    rows.insert(rows.end(),
+                {{"blocks.{}.mlp.fc1.weight",
+                  {"dinov2.encoder.layer.{}.mlp.gate_proj.weight", "dinov2.encoder.layer.{}.mlp.up_proj.weight"}},
+                 {"blocks.{}.mlp.fc1.bias",
+                  {"dinov2.encoder.layer.{}.mlp.gate_proj.bias", "dinov2.encoder.layer.{}.mlp.up_proj.bias"}}});
   return rows;
 }
 
 std::vector<NameRow> rows(Mlp mlp) {
   std::vector<NameRow> all = mlp_rows(mlp);
-  all.insert(
-      all.end(),
-      {{"cls_token", {"dinov2.embeddings.cls_token"}},
-       {"reg_token", {"dinov2.embeddings.register_tokens"}},
-       {"pos_embed", {"dinov2.embeddings.position_embeddings"}},
-       {"patch_embed.proj.weight", {"dinov2.embeddings.patch_embeddings.projection.weight"}},
-       {"patch_embed.proj.bias", {"dinov2.embeddings.patch_embeddings.projection.bias"}},
-       {"blocks.{}.norm1.weight", {"dinov2.encoder.layer.{}.norm1.weight"}},
-       {"blocks.{}.norm1.bias", {"dinov2.encoder.layer.{}.norm1.bias"}},
-       {"blocks.{}.attn.qkv.weight",
-        {"dinov2.encoder.layer.{}.attention.attention.query.weight",
-         "dinov2.encoder.layer.{}.attention.attention.key.weight",
-         "dinov2.encoder.layer.{}.attention.attention.value.weight"}},
-       {"blocks.{}.attn.qkv.bias",
-        {"dinov2.encoder.layer.{}.attention.attention.query.bias",
-         "dinov2.encoder.layer.{}.attention.attention.key.bias",
-         "dinov2.encoder.layer.{}.attention.attention.value.bias"}},
-       {"blocks.{}.attn.proj.weight", {"dinov2.encoder.layer.{}.attention.output.dense.weight"}},
-       {"blocks.{}.attn.proj.bias", {"dinov2.encoder.layer.{}.attention.output.dense.bias"}},
-       {"blocks.{}.ls1.gamma", {"dinov2.encoder.layer.{}.layer_scale1.lambda1"}},
-       {"blocks.{}.norm2.weight", {"dinov2.encoder.layer.{}.norm2.weight"}},
-       {"blocks.{}.norm2.bias", {"dinov2.encoder.layer.{}.norm2.bias"}},
-       {"blocks.{}.ls2.gamma", {"dinov2.encoder.layer.{}.layer_scale2.lambda1"}},
-       {"norm.weight", {"dinov2.layernorm.weight"}},
-       {"norm.bias", {"dinov2.layernorm.bias"}},
-       {"head.weight", {"classifier.weight"}},
-       {"head.bias", {"classifier.bias"}}});
+  all.insert(all.end(), {{"cls_token", {"dinov2.embeddings.cls_token"}},
+                         {"reg_token", {"dinov2.embeddings.register_tokens"}},
+                         {"pos_embed", {"dinov2.embeddings.position_embeddings"}},
+                         {"patch_embed.proj.weight", {"dinov2.embeddings.patch_embeddings.projection.weight"}},
+                         {"patch_embed.proj.bias", {"dinov2.embeddings.patch_embeddings.projection.bias"}},
+                         {"blocks.{}.norm1.weight", {"dinov2.encoder.layer.{}.norm1.weight"}},
+                         {"blocks.{}.norm1.bias", {"dinov2.encoder.layer.{}.norm1.bias"}},
+                         {"blocks.{}.attn.qkv.weight",
+                          {"dinov2.encoder.layer.{}.attention.attention.query.weight",
+                           "dinov2.encoder.layer.{}.attention.attention.key.weight",
+                           "dinov2.encoder.layer.{}.attention.attention.value.weight"}},
+                         {"blocks.{}.attn.qkv.bias",
+                          {"dinov2.encoder.layer.{}.attention.attention.query.bias",
+                           "dinov2.encoder.layer.{}.attention.attention.key.bias",
+                           "dinov2.encoder.layer.{}.attention.attention.value.bias"}},
+                         {"blocks.{}.attn.proj.weight", {"dinov2.encoder.layer.{}.attention.output.dense.weight"}},
+                         {"blocks.{}.attn.proj.bias", {"dinov2.encoder.layer.{}.attention.output.dense.bias"}},
+                         {"blocks.{}.ls1.gamma", {"dinov2.encoder.layer.{}.layer_scale1.lambda1"}},
+                         {"blocks.{}.norm2.weight", {"dinov2.encoder.layer.{}.norm2.weight"}},
+                         {"blocks.{}.norm2.bias", {"dinov2.encoder.layer.{}.norm2.bias"}},
+                         {"blocks.{}.ls2.gamma", {"dinov2.encoder.layer.{}.layer_scale2.lambda1"}},
+                         {"norm.weight", {"dinov2.layernorm.weight"}},
+                         {"norm.bias", {"dinov2.layernorm.bias"}},
+                         {"head.weight", {"classifier.weight"}},
+                         {"head.bias", {"classifier.bias"}}});
   return all;
 }
 
@@ -166,8 +164,9 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 
 std::vector<Rule> rules(const ModelConfig& config) {
   if (!config.layer_scale || (config.registers > 0) == config.prefix_position)
-    fail(ErrorKind::usage, "[", kWord, "] needs layer_scale, and positions of the prefix tokens just where there are no ",
-         "registers; the model ", config.name, " is another");
+    fail(ErrorKind::usage, "[", kWord,
+         "] needs layer_scale, and positions of the prefix tokens just where there are no ", "registers; the model ",
+         config.name, " is another");
   std::vector<Rule> all = rules_of(config, config.mlp == "swiglu" ? Mlp::gated : Mlp::plain);
   Renaming file;
   if (config.registers > 0) file.add("dinov2.", "dinov2_with_registers.");

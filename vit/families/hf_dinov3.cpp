@@ -2,13 +2,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_dinov3";
+constexpr std::string_view kWord = "hf-dinov3";
 constexpr std::string_view kProjection = "embeddings.patch_embeddings.weight";
 constexpr std::array<std::string_view, 2> kLayers{"layer.", "model.layer."};  // of transformers 4, and 5's own names
 
@@ -61,7 +62,8 @@ std::vector<NameRow> rows(bool gated) {
 void zero_absent_biases(const Checkpoint& checkpoint, std::vector<Rule>& rules) {
   for (Rule& rule : rules)
     for (Piece& piece : rule.pieces)
-      if (piece.name.ends_with(".bias") && piece.name.find("layer.") != std::string::npos && !checkpoint.has(piece.name))
+      if (piece.name.ends_with(".bias") && piece.name.find("layer.") != std::string::npos &&
+          !checkpoint.has(piece.name))
         piece.name.clear();
 }
 

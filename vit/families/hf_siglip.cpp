@@ -3,13 +3,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_siglip";
+constexpr std::string_view kWord = "hf-siglip";
 constexpr std::array<std::string_view, 2> kPrefixes{"vision_model.", ""};
 
 std::optional<Renaming> renaming(const Checkpoint& checkpoint) {
@@ -47,6 +48,7 @@ std::vector<NameRow> rows() {
 
 std::vector<Rule> rules_of(const ModelConfig& config) {
   std::vector<Rule> all = rules_by_names(kWord, config, rows());
+  without_ones("pos_embed", 1, all);
   for (Rule& rule : all) {
     const bool query = rule.ours.starts_with("attn_pool.q.");
     if (!query && !rule.ours.starts_with("attn_pool.kv.")) continue;
@@ -102,8 +104,9 @@ std::vector<Rule> rules(const ModelConfig& config) {
   const bool map = config.pooling == "map" && config.classes == 0;
   const bool mean = config.pooling == "avg" && config.final_norm == FinalNorm::before;
   if (config.class_token || !(map || mean))
-    fail(ErrorKind::usage, "[", kWord, "] needs no class_token, and pooling map without classes, or avg behind the norm; ",
-         "the model ", config.name, " is another");
+    fail(ErrorKind::usage, "[", kWord,
+         "] needs no class_token, and pooling map without classes, or avg behind the norm; ", "the model ", config.name,
+         " is another");
   return rules_of(config);
 }
 

@@ -1,6 +1,7 @@
 // Names and config that the image towers of CLIP and SigLIP share in transformers.
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 
 namespace vit {

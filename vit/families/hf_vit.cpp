@@ -2,13 +2,14 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 #include "vit/families/rows.h"
 
 namespace vit {
 namespace {
 
-constexpr std::string_view kWord = "hf_vit";
+constexpr std::string_view kWord = "hf-vit";
 constexpr std::string_view kProjection = "embeddings.patch_embeddings.projection.weight";
 constexpr std::array<std::string_view, 3> kPrefixes{"vit.", "ijepa.", ""};
 
@@ -39,7 +40,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   m.classes = checkpoint.has("classifier.weight") ? checkpoint.shape("classifier.weight", 2)[0] : 0;
   const int64_t side = read_grid(checkpoint, (*file)("vit.embeddings.position_embeddings"), 3, m.class_token ? 1 : 0,
                                  checkpoint.config, m);
-  read_rules(kWord, hf_vit_rows(), *file, found);
+  found.rules = rules_by_names(kWord, m, hf_vit_rows());
+  file->apply(found.rules);
   set_image_size(options, side, kPlainBicubic, found);
   drop_others(checkpoint, *file, found);
   return found;

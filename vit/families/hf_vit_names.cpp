@@ -1,6 +1,7 @@
 // Names and config of the encoder that ViT, DeiT, ViT-MSN, I-JEPA and DINO's first models share in transformers.
 #include <nlohmann/json.hpp>
 
+#include "vit/core/error.h"
 #include "vit/families/hub_names.h"
 
 namespace vit {

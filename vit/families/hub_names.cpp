@@ -26,9 +26,9 @@ struct ActivationName {
   Activation activation;
 };
 constexpr std::array kActivations{
-    ActivationName{"gelu", Activation::gelu_erf},          ActivationName{"gelu_python", Activation::gelu_erf},
-    ActivationName{"gelu_new", Activation::gelu_tanh},     ActivationName{"gelu_pytorch_tanh", Activation::gelu_tanh},
-    ActivationName{"gelu_fast", Activation::gelu_tanh},    ActivationName{"gelu_accurate", Activation::gelu_tanh},
+    ActivationName{"gelu", Activation::gelu_erf},         ActivationName{"gelu_python", Activation::gelu_erf},
+    ActivationName{"gelu_new", Activation::gelu_tanh},    ActivationName{"gelu_pytorch_tanh", Activation::gelu_tanh},
+    ActivationName{"gelu_fast", Activation::gelu_tanh},   ActivationName{"gelu_accurate", Activation::gelu_tanh},
     ActivationName{"quick_gelu", Activation::quick_gelu},
 };
 
@@ -132,15 +132,11 @@ void assume(const nlohmann::json& config, std::string text, Recognised& found) {
   if (config.is_null()) found.assumed.push_back(std::move(text));
 }
 
-void read_rules(std::string_view family, std::span<const NameRow> rows, const Renaming& file, Recognised& found) {
-  found.rules = rules_by_names(family, found.config, rows);
-  file.apply(found.rules);
-}
-
-void without_ones(std::span<const std::string_view> ours, std::vector<Rule>& rules) {
-  for (std::string_view name : ours)
-    if (Rule* rule = find_rule(rules, name))
-      for (Piece& piece : rule->pieces) std::erase(piece.shape, 1);
+void without_ones(std::string_view ours, std::size_t count, std::vector<Rule>& rules) {
+  Rule* rule = find_rule(rules, ours);
+  if (rule == nullptr) return;
+  for (Piece& piece : rule->pieces)
+    piece.shape.erase(piece.shape.begin(), piece.shape.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 int64_t read_grid(const Checkpoint& checkpoint, const std::string& name, std::size_t dimensions, int64_t prefix,

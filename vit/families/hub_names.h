@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,10 +59,8 @@ std::optional<Renaming> hf_vit_renaming(const Checkpoint& checkpoint, std::strin
                                         std::span<const std::string_view> prefixes);
 /// The sizes of such a ViT, and what its config says.
 void read_hf_vit(const Checkpoint& checkpoint, const Renaming& file, Recognised& found);
-/// The rules of found.config by the rows, under the file's names.
-void read_rules(std::string_view family, std::span<const NameRow> rows, const Renaming& file, Recognised& found);
-/// The shapes of these parameters, [1, .., D] here, are without the ones there.
-void without_ones(std::span<const std::string_view> ours, std::vector<Rule>& rules);
+/// Our first `count` dimensions, which are 1, are not there in their shape.
+void without_ones(std::string_view ours, std::size_t count, std::vector<Rule>& rules);
 /// The side of the grid of a table of positions [.., N, D] of which `prefix` rows are no patches; checks image_size.
 int64_t read_grid(const Checkpoint& checkpoint, const std::string& name, std::size_t dimensions, int64_t prefix,
                   const nlohmann::json& config, ModelConfig& model);

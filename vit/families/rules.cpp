@@ -102,7 +102,8 @@ int64_t grid_side(int64_t tokens, std::string_view name) {
 void set_image_size(const ImportOptions& options, int64_t side, const GridFilter& filter, Recognised& found) {
   ModelConfig& config = found.config;
   const int64_t theirs = side * config.patch_size;
-  config.image_size = options.image_size > 0 ? options.image_size : theirs;
+  const int64_t whole_patches = options.picture_size / config.patch_size * config.patch_size;
+  config.image_size = options.image_size > 0 ? options.image_size : whole_patches > 0 ? whole_patches : theirs;
   if (config.image_size % config.patch_size != 0)
     fail(ErrorKind::usage, "[import] --image-size needs a multiple of the patch size ", config.patch_size, ", has ",
          config.image_size);

@@ -26,12 +26,18 @@ int64_t usual_heads(const ModelConfig& c) {
   return std::max<int64_t>(c.width / 64, 1);
 }
 
-/// Patches a side of the pictures that an architecture's name ends with: vit_pe_core_base_patch16_224 has 14.
-float named_grid(const std::string& architecture, int64_t patch, int64_t fallback) {
-  const std::size_t at = architecture.rfind('_');
-  int64_t pixels = 0;
-  if (at != std::string::npos) std::from_chars(architecture.data() + at + 1, &architecture.back() + 1, pixels);
-  return static_cast<float>(pixels >= patch ? pixels / patch : fallback);
+/// The number behind the last `word` of a name; 0 where there is none.
+int64_t number_behind(const std::string& name, std::string_view word) {
+  const std::size_t at = name.rfind(word);
+  int64_t number = 0;
+  if (at != std::string::npos) std::from_chars(name.data() + at + word.size(), name.data() + name.size(), number);
+  return number;
+}
+
+/// Patches a side of an architecture's own pictures: vit_pe_core_base_patch16_224 has 14.
+int64_t named_grid(const std::string& architecture, int64_t fallback) {
+  const int64_t patch = number_behind(architecture, "patch"), pixels = number_behind(architecture, "_");
+  return patch > 0 && pixels >= patch ? pixels / patch : fallback;
 }
 
 /// The rotary positions of each kind of model, by what else it has.
@@ -44,7 +50,7 @@ void read_rope(const Checkpoint& checkpoint, const TimmConfig& timm, int64_t sid
   } else if (is_perception_encoder(checkpoint)) {
     c.rope_order = RopeOrder::column_first;
     c.rope_offset = c.class_token ? 1.0f : 0.0f;
-    c.rope_reference = named_grid(timm.architecture(), c.patch_size, side);
+    c.rope_reference = static_cast<float>(named_grid(timm.architecture(), side));
   } else if (plain_bias) {  // RoPE-ViT
     c.rope_order = RopeOrder::column_first;
     c.rope_theta = 100;

@@ -24,7 +24,7 @@ enum class TensorOrder {
 };
 
 struct SafetensorsOptions {
-  std::map<std::string, std::string> metadata;  // {"format", "pt"}: what loaders of PyTorch ask for
+  std::map<std::string, std::string> metadata = {};  // {"format", "pt"}: what loaders of PyTorch ask for
   TensorOrder order = TensorOrder::by_name;
 };
 

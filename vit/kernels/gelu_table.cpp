@@ -74,7 +74,8 @@ template <int kDegree>
 GeluTable<kDegree> make_table(double (*f)(double), float end, float width) {
   using Table = GeluTable<kDegree>;
   constexpr int kLast = Table::kSegments - 1;
-  Table table = {.width = width};
+  Table table = {};
+  table.width = width;
   table.c[0][kLast] = end;
   for (int n = 0; n < kLast; ++n) {
     auto p = interpolate<kDegree + 1>(f, n, double{width});

@@ -11,8 +11,8 @@ namespace vit {
 
 /// What makes the norms that a readout has room for, each null where the model has none there.
 struct FinalNorms {
-  MakeNorm before;  // of all tokens, called "norm"
-  MakeNorm after;   // of what was pooled, called "fc_norm"
+  MakeNorm before = {};  // of all tokens, called "norm"
+  MakeNorm after = {};   // of what was pooled, called "fc_norm"
 };
 
 /// A norm of fp32 rows that may be absent: then what goes in comes out.

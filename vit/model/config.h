@@ -75,6 +75,7 @@ struct ModelConfig {
   bool distilled = false;                        // a distillation token with a head of its own, behind the class token
   int64_t readout_layers = 1;                    // pooling token_avg: class tokens of so many last blocks
   int64_t pool_heads = 0;                        // pooling map: heads of its attention; 0 = as many as a block has
+  int64_t pool_mlp_width = 0;                    // pooling map: F of its feed-forward; 0 = that of a block
   bool pool_prefix = false;                      // pooling map: it sees the tokens in front of the grid, too
 
   /// Side of the patches that the tokenizer's input is cut into; 1 = it reads pixels.

@@ -133,7 +133,7 @@ void check_norm_before(const ModelConfig& c, Faults& faults) {
 }
 
 /// Null where the config wants none.
-MakeNorm norm_before(const ModelConfig& c) { return c.final_norm == FinalNorm::none ? MakeNorm() : norm_of(c); }
+MakeNorm norm_before(const ModelConfig& c) { return norm_where(c.final_norm != FinalNorm::none, c); }
 
 void check_token_readout(const ModelConfig& c, Faults& faults) {
   needs_class_token(c, faults);
@@ -179,15 +179,16 @@ void check_map(const ModelConfig& c, Faults& faults) {
 
 std::unique_ptr<Readout> make_map_readout(const ModelConfig& c, Registry& registry) {
   constexpr int kDropoutSite = (1 << 20) + 8;  // past those of blocks and embedding
-  return std::make_unique<MapReadout>(registry,
-                                      MapReadout::Options{.classes = c.classes,
-                                                          .pool = {.width = c.width,
-                                                                   .heads = pool_heads(c),
-                                                                   .hidden = c.mlp_width,
-                                                                   .activation = c.activation,
-                                                                   .prefix = c.pool_prefix,
-                                                                   .dropout_site = kDropoutSite}},
-                                      norm_before(c), norm_of(c));
+  return std::make_unique<MapReadout>(
+      registry,
+      MapReadout::Options{.classes = c.classes,
+                          .pool = {.width = c.width,
+                                   .heads = pool_heads(c),
+                                   .hidden = c.pool_mlp_width > 0 ? c.pool_mlp_width : c.mlp_width,
+                                   .activation = c.activation,
+                                   .prefix = c.pool_prefix,
+                                   .dropout_site = kDropoutSite}},
+      norm_before(c), norm_of(c));
 }
 
 std::unique_ptr<QueryKeyMap> make_qk_norm(const ModelConfig& c, Registry& registry, const std::string& name,

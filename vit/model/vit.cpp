@@ -138,10 +138,11 @@ InferenceWorkspace Vit::plan_inference(Arena& arena, int64_t images) const {
 }
 
 void Vit::forward(TensorView<const float> input, const Shard& first, const InferenceWorkspace& w,
-                  TensorView<float> logits, TensorView<float> maps) const {
+                  TensorView<float> logits, TensorView<float> maps, const StreamObserver& observe) const {
   Shard shard = first;
   TensorView<float> x = w.streams.front().slice(0, shard.rows());
   embedding_->forward(input, shard, w.embedding, x);
+  if (observe) observe(x);
   int64_t map = 0;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     const Stage& stage = *stages_[i];
@@ -153,6 +154,7 @@ void Vit::forward(TensorView<const float> input, const Shard& first, const Infer
     if (maps && stage.map_count() > 0) stage.maps(shard, shared, maps.columns(map, stage.map_count()));
     map += stage.map_count();
     keep_first_tokens(i, out, leaving, w.readout);
+    if (observe) observe(out);
     shard = leaving;
     x = out;
   }

@@ -1,6 +1,7 @@
 // The network: embedding, stages, readout; the order of the parts and nothing else.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -49,6 +50,9 @@ struct VitOptions {
   bool all_tokens = false;  // the last block computes all tokens even where only the class token is read (maps)
 };
 
+/// Sees the stream [M, D] that enters the first stage, and then what leaves each of them.
+using StreamObserver = std::function<void(TensorView<const float> x)>;
+
 /// Vision Transformer as timm's VisionTransformer computes it. Where the readout reads the first token alone, the last
 /// block asks, projects and feeds forward that token alone: the same result for less work. Many threads may run
 /// `forward*` and `backward` at once, each with a workspace of its own; `pack` must not run beside them.
@@ -83,7 +87,7 @@ class Vit {
   /// logits [b, C] (may be null) from the tokenizer's input rows; the features are readout().features(). `maps`
   /// [b, map_count(), N*N] receives the attention of every layer and head unless null.
   void forward(TensorView<const float> input, const Shard& shard, const InferenceWorkspace& workspace,
-               TensorView<float> logits, TensorView<float> maps) const;
+               TensorView<float> logits, TensorView<float> maps, const StreamObserver& observe = {}) const;
   int64_t map_count() const;
 
   /// Whether all stages let several workers share an image.

@@ -11,6 +11,7 @@
 #include "datasets/dataset.h"
 #include "datasets/hdf5_writer.h"
 #include "datasets/import.h"
+#include "infer/parity.h"
 #include "preprocess/image.h"
 #include "tests/support/picture_files.h"
 #include "tests/support/source_files.h"
@@ -29,6 +30,12 @@ namespace fs = std::filesystem;
 void use_model(const Example& example) {
   const OpenModel opened = open_model(example.file);
   load_model(example.file);
+}
+
+const fs::path kParity = VIT_SOURCE_DIR "/tests/infer";
+
+void use_parity_dump(const Example& example) {
+  compare_with_reference(open_model(kParity / "parity_model.h5"), "the model", example.file);
 }
 
 void use_data(const Example& example) {
@@ -231,10 +238,12 @@ std::vector<FileKind> make_kinds(const fs::path& folder, const std::vector<fs::p
     config.classes = 3;
     Model made = make_model(config, 1);
     made.class_names = {"a", "b", "c"};
+    made.origin = {{"source", "elsewhere"}};
     made.preprocess = nlohmann::json::object();
     save_model(path, made);
   };
   kinds.push_back({"model", {maker.example("model.h5", model)}, use_model});
+  kinds.push_back({"parity dump", {maker.bytes("dump.h5", read_bytes(kParity / "parity_dump.h5"))}, use_parity_dump});
   kinds.push_back({"checkpoint",
                    {maker.example("last.h5", [](const fs::path& path) { write_checkpoint(path, 0); }),
                     maker.example("ema.h5", [](const fs::path& path) { write_checkpoint(path, 0.9f); })},

@@ -69,6 +69,11 @@ bool sum_is_right(const std::string& file, const SummedPart& part) {
   return sum_of(file, part) == stored;
 }
 
+void repair_sum(std::string& file, const SummedPart& part) {
+  const uint32_t sum = sum_of(file, part);
+  std::memcpy(file.data() + part.begin + part.sum, &sum, sizeof sum);
+}
+
 std::string repaired(Random& random, std::string bytes, const std::vector<SummedPart>& parts) {
   const std::size_t changes = 1 + below(random, 3);
   for (std::size_t c = 0; c < changes; ++c) {
@@ -79,8 +84,7 @@ std::string repaired(Random& random, std::string bytes, const std::vector<Summed
       flip(random, bytes, begin, end);
     else
       put_extreme(random, bytes, begin, end);
-    const uint32_t sum = sum_of(bytes, part);
-    std::memcpy(bytes.data() + part.begin + part.sum, &sum, sizeof sum);
+    repair_sum(bytes, part);
   }
   return bytes;
 }
@@ -108,6 +112,11 @@ std::vector<SummedPart> summed_parts(const std::string& file) {
     }
   }
   return parts;
+}
+
+void repair_sums(std::string& file, const std::vector<SummedPart>& parts) {
+  for (const SummedPart& part : parts)
+    if (part.begin + part.size <= file.size()) repair_sum(file, part);
 }
 
 const char* mutation_name(Mutation mutation) {

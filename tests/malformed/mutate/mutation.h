@@ -14,6 +14,8 @@ struct SummedPart {
   std::size_t sum = 0;  // where the sum stands, from the part's begin; elsewhere than at the end it counts as zeros
 };
 std::vector<SummedPart> summed_parts(const std::string& file);
+/// Writes the sums of the parts anew, as far as they lie in the file.
+void repair_sums(std::string& file, const std::vector<SummedPart>& parts);
 
 /// What was done to a file.
 enum class Mutation { cut, overwrite, insert, erase, splice, swap, flip, extreme, repaired };
