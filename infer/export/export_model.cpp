@@ -39,7 +39,7 @@ struct SchemaForm {
 };
 constexpr SchemaForm kForms[] = {{ExportSchema::timm, timm_files, add_timm_preprocess},
                                  {ExportSchema::hf, hf_files, add_hf_preprocess},
-                                 {ExportSchema::torchvision, torchvision_files, add_torchvision_preprocess}};
+                                 {ExportSchema::torchvision, torchvision_files, add_timm_preprocess}};
 
 const SchemaForm& form_of(ExportSchema schema) {
   for (const SchemaForm& form : kForms)

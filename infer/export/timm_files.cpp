@@ -181,22 +181,17 @@ std::vector<Rule> rules_of(const ModelConfig& c, const TimmBase& base) {
   return rules_by_names("timm", c, rows, true);
 }
 
-Json pretrained_cfg(const Model& model) {
+}  // namespace
+
+nlohmann::ordered_json timm_pretrained_cfg(const Model& model) {
   const ModelConfig& c = model.config;
-  Json json{{"tag", nullptr},
-            {"custom_load", false},
-            {"input_size", {c.channels, c.image_size, c.image_size}},
-            {"fixed_input_size", true},
-            {"num_classes", c.classes},
-            {"pool_size", nullptr},
-            {"first_conv", "patch_embed.proj"},
-            {"classifier", c.distilled ? Json{"head", "head_dist"} : Json("head")}};
+  Json json{
+      {"tag", nullptr},           {"custom_load", false},     {"input_size", {c.channels, c.image_size, c.image_size}},
+      {"fixed_input_size", true}, {"num_classes", c.classes}, {"pool_size", nullptr}};
   if (const std::string licence = origin_text(model, "licence"); !licence.empty()) json["license"] = printable(licence);
   if (const std::string source = origin_text(model, "source"); !source.empty()) json["origin_url"] = printable(source);
   return json;
 }
-
-}  // namespace
 
 WeightsFiles timm_files(const Model& model) {
   const ModelConfig& c = model.config;
@@ -210,7 +205,9 @@ WeightsFiles timm_files(const Model& model) {
                   {"global_pool", c.pooling}};
   if (!model.class_names.empty()) files.config["label_names"] = printable(model.class_names);
   files.config["model_args"] = base.type == TimmClass::eva ? eva_arguments(c) : vit_arguments(c, base);
-  files.config["pretrained_cfg"] = pretrained_cfg(model);
+  files.config["pretrained_cfg"] = timm_pretrained_cfg(model);
+  files.config["pretrained_cfg"].update(
+      Json{{"first_conv", "patch_embed.proj"}, {"classifier", c.distilled ? Json{"head", "head_dist"} : Json("head")}});
   files.notes.push_back(concat("architecture ", base.architecture, " with arguments that make it this model"));
   return files;
 }

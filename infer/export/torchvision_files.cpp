@@ -28,13 +28,10 @@ WeightsFiles torchvision_files(const Model& model) {
                     {"hidden_dim", c.width},
                     {"mlp_dim", c.mlp_width},
                     {"num_classes", c.classes}}}};
-  if (!model.class_names.empty()) files.config["categories"] = printable(model.class_names);
+  if (!model.class_names.empty()) files.config["label_names"] = printable(model.class_names);
+  files.config["pretrained_cfg"] = timm_pretrained_cfg(model);
   files.notes.push_back("config.json has the arguments of torchvision.models.VisionTransformer");
   return files;
-}
-
-void add_torchvision_preprocess(const PreprocessConfig& preprocess, WeightsFiles& files) {
-  files.config["preprocess"] = to_json(preprocess);
 }
 
 }  // namespace vit

@@ -29,17 +29,16 @@ struct WeightsFiles {
 WeightsFiles timm_files(const Model& model);
 /// For transformers' from_pretrained: ViTForImageClassification, DeiT..., Dinov2... by what the model has.
 WeightsFiles hf_files(const Model& model);
-/// The state dict of torchvision.models.VisionTransformer; config.json has its arguments.
+/// The state dict of torchvision.models.VisionTransformer; config.json has its arguments, and as torchvision has no
+/// words for them preprocessing and labels in those of timm.
 WeightsFiles torchvision_files(const Model& model);
 
 // Preprocessing in the words of the schema. Each throws Error (usage) for what it has no words for.
 
-/// Into config.pretrained_cfg.
+/// Into config.pretrained_cfg, which is there.
 void add_timm_preprocess(const PreprocessConfig& preprocess, WeightsFiles& files);
 /// preprocessor_config.json of the class that expresses it.
 void add_hf_preprocess(const PreprocessConfig& preprocess, WeightsFiles& files);
-/// As it is in model files: torchvision has no words for it.
-void add_torchvision_preprocess(const PreprocessConfig& preprocess, WeightsFiles& files);
 
 // ---- what schemas are written with ----
 
@@ -52,6 +51,8 @@ inline void check_plain(const ModelConfig& config, std::initializer_list<std::st
 }
 /// mlp_ratio so that int(width * ratio) is `hidden`.
 double mlp_ratio(int64_t width, int64_t hidden);
+/// timm's pretrained_cfg, as far as it says nothing of preprocessing.
+nlohmann::ordered_json timm_pretrained_cfg(const Model& model);
 /// A text of model.origin; empty where there is none.
 std::string origin_text(const Model& model, const char* field);
 

@@ -102,7 +102,8 @@ def by_torchvision(folder, paths):
     config = json.loads((folder / "config.json").read_text())
     model = torchvision.models.VisionTransformer(**config["arguments"]).eval()
     model.load_state_dict(safetensors.torch.load_file(folder / "model.safetensors"))
-    return model, in_batches(model, [our_pixels(config["preprocess"], p) for p in paths])
+    transform = timm.data.create_transform(**timm.data.resolve_data_config(config["pretrained_cfg"]), is_training=False)
+    return model, in_batches(model, [transform(Image.open(p).convert("RGB")) for p in paths])
 
 
 def by_onnx(file, paths):
@@ -153,7 +154,7 @@ def main():
     compare("torchvision", logits, wanted, paths)
     compare("onnxruntime", by_onnx(work / "model.onnx", paths), wanted, paths)
 
-    for schema in ("timm", "hf"):
+    for schema in ("timm", "hf", "torchvision"):
         compare_back(vit, schema, work / schema, original, work, test)
     saved = work / "saved_timm"
     shutil.rmtree(saved, ignore_errors=True)
