@@ -144,6 +144,7 @@ nlohmann::json origin_of(const std::filesystem::path& source, const Folder& fold
     pretrained = folder.config["pretrained_cfg"];
   std::string from = options.source, licence = options.licence;
   if (from.empty()) from = config_text(pretrained, "hf_hub_id", config_text(folder.config, "_name_or_path", ""));
+  if (from.empty()) from = config_text(pretrained, "origin_url", config_text(folder.config, "source", ""));
   if (from.empty()) from = std::filesystem::weakly_canonical(source).filename().string();
   if (licence.empty()) licence = config_text(pretrained, "license", config_text(folder.config, "license", ""));
   const bool dinov3 = family.find("dinov3") != std::string_view::npos ||

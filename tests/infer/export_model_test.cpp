@@ -70,6 +70,14 @@ nlohmann::json computed(ModelConfig config) {
   return to_json(config);
 }
 
+/// The preprocessing but for what few pictures show.
+nlohmann::json seen(const Model& model) {
+  PreprocessConfig config = preprocess_config_from_json(model.preprocess, "model");
+  config.decoding = {};
+  config.crop_rounding = {};
+  return to_json(config);
+}
+
 struct Case {
   const char* name;
   ExportSchema schema;
@@ -89,6 +97,9 @@ TEST_P(RoundTrip, FolderComesBackToTheBit) {
   if (model.config.classes > 0) {
     EXPECT_EQ(model.class_names, back.model.class_names);
   }
+  EXPECT_EQ(model.origin["source"], back.model.origin["source"]);
+  EXPECT_EQ(model.origin["licence"], back.model.origin["licence"]);
+  EXPECT_EQ(seen(model), seen(back.model));
 }
 
 TEST_P(RoundTrip, OneFileComesBackToTheBit) {
