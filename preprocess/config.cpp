@@ -98,7 +98,7 @@ constexpr OptionField<PreprocessConfig> kFields[] = {
     {.name = "pad",
      .member = kMember<&PreprocessConfig::pad>,
      .stored = Stored::changed,
-     .acts = [](const PreprocessConfig& c) { return is_cut(c) && c.resize_size < c.size; },
+     .acts = [](const PreprocessConfig& c) { return is_cut(c) && c.resize_size < c.size + c.trim; },
      .idle = "nothing is smaller than the square"},
     {.name = "fill",
      .member = kMember<&PreprocessConfig::fill>,
@@ -116,6 +116,7 @@ constexpr OptionField<PreprocessConfig> kFields[] = {
      .acts = [](const PreprocessConfig& c) { return c.rule != ResizeRule::squash; },
      .idle = "squash cuts nothing off"},
     {.name = "resize_on", .member = kMember<&PreprocessConfig::resize_on>, .stored = Stored::changed},
+    {.name = "trim", .member = kMember<&PreprocessConfig::trim>, .range = Range{0, 255}, .stored = Stored::changed},
     {.name = "decoding",
      .member = kMember<&PreprocessConfig::decoding>,
      .stored = Stored::changed,
@@ -131,7 +132,7 @@ Faults faults_of(const PreprocessConfig& config) {
   const bool free = config.pad || config.rule == ResizeRule::longer_side;
   if (config.rule != ResizeRule::squash)
     faults.range("resize_size", config.resize_size,
-                 {free ? kSides.low : static_cast<double>(config.size), kSides.high});
+                 {free ? kSides.low : static_cast<double>(config.size + config.trim), kSides.high});
   const Interpolation filter = config.interpolation;
   faults.check(
       config.resize_on == ResizeOn::bytes || filter == Interpolation::bilinear || filter == Interpolation::bicubic,
@@ -142,14 +143,16 @@ Faults faults_of(const PreprocessConfig& config) {
 }  // namespace
 
 bool has_borders(const PreprocessConfig& config) {
-  return config.rule == ResizeRule::longer_side || (is_cut(config) && config.pad && config.resize_size < config.size);
+  return config.rule == ResizeRule::longer_side ||
+         (is_cut(config) && config.pad && config.resize_size < config.size + config.trim);
 }
 
 bool same_geometry(const PreprocessConfig& a, const PreprocessConfig& b) {
   const auto squashes = [](const PreprocessConfig& c) {
-    return c.rule == ResizeRule::squash || (c.rule == ResizeRule::squash_crop && c.resize_size == c.size);
+    return c.rule == ResizeRule::squash || (c.rule == ResizeRule::squash_crop && c.resize_size == c.size + c.trim);
   };
-  if (a.size != b.size || a.interpolation != b.interpolation || a.resize_on != b.resize_on) return false;
+  if (a.size != b.size || a.trim != b.trim || a.interpolation != b.interpolation || a.resize_on != b.resize_on)
+    return false;
   if (squashes(a) || squashes(b)) return squashes(a) && squashes(b);
   return a.rule == b.rule && a.resize_size == b.resize_size && a.crop_rounding == b.crop_rounding &&
          (!has_borders(a) || a.fill == b.fill);

@@ -65,6 +65,7 @@ struct PreprocessConfig {
   std::array<int64_t, 3> fill{0, 0, 0};  // RGB of borders
   CropRounding crop_rounding = CropRounding::even;
   ResizeOn resize_on = ResizeOn::bytes;  // floats: bilinear and bicubic only
+  int64_t trim = 0;                      // the square is made larger by this and cut on the right and below
   Decoding decoding = Decoding::full_range;
 
   bool operator==(const PreprocessConfig&) const = default;

@@ -37,7 +37,7 @@ ImageSize resized_size(const cv::Mat& rgb, const PreprocessConfig& config) {
   const int64_t target = config.resize_size;
   switch (config.rule) {
     case ResizeRule::squash:
-      return {config.size, config.size};
+      return {config.size + config.trim, config.size + config.trim};
     case ResizeRule::squash_crop:
       return {target, target};
     case ResizeRule::shorter_side: {
@@ -59,16 +59,16 @@ ImageSize resized_size(const cv::Mat& rgb, const PreprocessConfig& config) {
 Placement place(const cv::Mat& rgb, const PreprocessConfig& config) {
   check_pixels(rgb);
   check_target(config.size, config.size);
+  const int64_t square = config.size + config.trim;
   const bool needs_larger = config.rule == ResizeRule::shorter_side || config.rule == ResizeRule::squash_crop;
-  if (needs_larger && !config.pad && config.resize_size < config.size)
-    fail(ErrorKind::usage, "[resize_crop] resize_size must be at least size ", config.size, ", is ",
-         config.resize_size);
+  if (needs_larger && !config.pad && config.resize_size < square)
+    fail(ErrorKind::usage, "[resize_crop] resize_size must be at least size ", square, ", is ", config.resize_size);
   if (config.rule != ResizeRule::squash) check_target(config.resize_size, config.resize_size);
   const ImageSize whole = resized_size(rgb, config);
   return {whole.width,
           whole.height,
-          {centre_offset(whole.width, config.size, config.crop_rounding),
-           centre_offset(whole.height, config.size, config.crop_rounding), config.size, config.size}};
+          {centre_offset(whole.width, square, config.crop_rounding),
+           centre_offset(whole.height, square, config.crop_rounding), config.size, config.size}};
 }
 
 /// The part of the window that the picture covers.
