@@ -45,7 +45,7 @@ class LayoutFinder {
     const std::vector<SplitFolderShape> splits = splits_in(folder);
     for (auto& [name, child] : folder.children) {
       const bool named_as_split =
-          std::any_of(splits.begin(), splits.end(), [&](const auto& s) { return s.folder == &child; });
+          std::any_of(splits.begin(), splits.end(), [here = &child](const auto& s) { return s.folder == here; });
       if (child.pictures > 0 || (child.empty() && !named_as_split))
         add_class(child, name, split);
       else
@@ -64,7 +64,7 @@ class LayoutFinder {
       read_classes(*s.inside, s.split);
     }
     for (auto& [name, child] : top.children)
-      if (std::none_of(splits.begin(), splits.end(), [&](const auto& s) { return s.folder == &child; }))
+      if (std::none_of(splits.begin(), splits.end(), [here = &child](const auto& s) { return s.folder == here; }))
         beside_splits_.push_back(&child);
   }
 

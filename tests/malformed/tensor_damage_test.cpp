@@ -279,9 +279,9 @@ TEST_F(TensorDamage, TheZipOfNpz) {
   for (const std::size_t size : {std::size_t{4}, std::size_t{30}, stored.size() / 2, stored.size() - 1})
     EXPECT_TRUE(holds(fault_of(stored.substr(0, size), "x.npz"), {"x.npz", "copied only in part"})) << size;
 
-  std::string damaged = stored;  // the last number of brain.npy, which comes first
-  const std::size_t second = damaged.find("PK\x03\x04", 4);
-  damaged[second - 1] = static_cast<char>(damaged[second - 1] ^ 1);
+  std::string damaged = stored;  // the last number of brain.npy
+  const std::size_t next = damaged.find("PK\x03\x04", damaged.find("brain.npy"));
+  damaged[next - 1] = static_cast<char>(damaged[next - 1] ^ 1);
   write_bytes(dir_ / "x.npz", damaged);
   const auto file = open_tensor_file(dir_ / "x.npz");
   std::string faults;
@@ -294,7 +294,7 @@ TEST_F(TensorDamage, TheZipOfNpz) {
       faults += error.what();
     }
   }
-  EXPECT_TRUE(holds(faults, {".npy in", "CRC"}));
+  EXPECT_TRUE(holds(faults, {"brain.npy in", "CRC"}));
 }
 
 }  // namespace

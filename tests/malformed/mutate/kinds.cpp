@@ -19,7 +19,9 @@
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
 #include "train/trainer.h"
+#include "vit/core/error.h"
 #include "vit/io/hdf5.h"
+#include "vit/io/tensor_file.h"
 #include "vit/model/model_file.h"
 
 namespace vit::test {
@@ -72,6 +74,20 @@ void import_from(const fs::path& source, const Example& example) {
 }
 void use_archive(const Example& example) { import_from(example.file, example); }
 void use_folder(const Example& example) { import_from(example.folder / "in", example); }
+
+/// All tensors; some are of types that are not read.
+void use_tensors(const Example& example) {
+  const auto file = open_tensor_file(example.file);
+  for (const TensorEntry& entry : file->entries()) {
+    if (entry.count > 1 << 24) continue;
+    std::vector<float> values(static_cast<std::size_t>(entry.count));
+    try {
+      file->read(entry, values);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::data) throw;
+    }
+  }
+}
 
 void use_config(const Example& example) { load_run_config(example.file.parent_path()); }
 
@@ -269,6 +285,14 @@ std::vector<FileKind> make_kinds(const fs::path& folder, const std::vector<fs::p
                      use_archive});
   kinds.push_back({"mnist", maker.each(mnist(), {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}), use_folder});
   kinds.push_back({"cifar", maker.each(cifar(), {"data_batch_1.bin", "batches.meta.txt"}), use_folder});
+  const fs::path tensors = fs::path(VIT_SOURCE_DIR) / "tests/io/tensor_files";
+  const auto tensor = [&](const char* file) { return maker.bytes(file, read_bytes(tensors / file)); };
+  kinds.push_back({"safetensors", {tensor("types.safetensors"), tensor("written.safetensors")}, use_tensors});
+  kinds.push_back({"npz", {tensor("stored.npz"), tensor("deflated.npz"), tensor("versions.npz")}, use_tensors});
+  FileList shards;
+  for (const fs::directory_entry& entry : fs::directory_iterator(tensors / "sharded"))
+    shards.emplace_back(entry.path().filename().string(), read_bytes(entry.path()));
+  kinds.push_back({"index", maker.each(shards, {"model.safetensors.index.json"}), use_tensors});
   const std::string config = to_json(run_config(0)).dump(2);
   kinds.push_back({"run config", {maker.bytes("run/config.json", config)}, use_config});
 
