@@ -25,7 +25,7 @@ constexpr StagesForm kStages[] = {{"blocks", add_blocks}};
 
 void describe(const Model& model, OnnxGraph& graph) {
   const ModelConfig& c = model.config;
-  graph.name = c.name;
+  graph.name = printable(c.name);
   graph.input = {"pixels", {c.channels, c.image_size, c.image_size}, "RGB, (pixel / 255 - mean) / std of `preprocess`"};
   graph.output = {c.classes > 0 ? "logits" : "features", {c.classes > 0 ? c.classes : c.feature_width()}, ""};
   graph.metadata = {{"config", json_text(to_json(c))}, {"preprocess", json_text(model.preprocess)}};
