@@ -63,9 +63,9 @@ struct Dropped {
 };
 
 struct ImportOptions {
-  int64_t image_size = 0;              // positions are resized to pictures of this side; 0 = theirs
-  int64_t picture_size = 0;            // the same for the whole patches of such pictures, where image_size is 0
-  std::optional<int64_t> new_classes;  // a new head for so many classes instead of theirs
+  int64_t image_size = 0;                   // positions are resized to pictures of this side; 0 = theirs
+  int64_t picture_size = 0;                 // the same for the whole patches of such pictures, where image_size is 0
+  std::optional<int64_t> new_classes = {};  // a new head for so many classes instead of theirs
 };
 
 /// What a family finds in a checkpoint.
