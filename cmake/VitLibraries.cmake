@@ -30,7 +30,12 @@ find_path(VIT_ZIP_INCLUDE zipconf.h)
 find_library(VIT_ZIP_LIBRARY zip)
 find_path(VIT_XXHASH_INCLUDE xxhash.h)
 find_library(VIT_XXHASH_LIBRARY xxhash)
-mark_as_advanced(VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGPROC VIT_OPENCV_CORE
+# ONNX: Debian's ONNXConfig.cmake also wants the files of optional parts, which nothing here uses.
+find_path(VIT_ONNX_INCLUDE onnx/onnx-ml.pb.h)
+find_library(VIT_ONNX_LIBRARY onnx_proto)
+find_path(VIT_PROTOBUF_INCLUDE google/protobuf/message.h)
+find_library(VIT_PROTOBUF_LIBRARY protobuf)
+mark_as_advanced(VIT_ONNX_INCLUDE VIT_ONNX_LIBRARY VIT_PROTOBUF_INCLUDE VIT_PROTOBUF_LIBRARY VIT_DNNL_INCLUDE VIT_DNNL_LIBRARY VIT_OPENCV_INCLUDE VIT_OPENCV_IMGPROC VIT_OPENCV_CORE
                  VIT_TURBOJPEG_INCLUDE VIT_TURBOJPEG_LIBRARY VIT_SPNG_INCLUDE VIT_SPNG_LIBRARY
                  VIT_WEBP_INCLUDE VIT_WEBP_LIBRARY VIT_WEBPDEMUX_LIBRARY VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY
                  VIT_XXHASH_INCLUDE VIT_XXHASH_LIBRARY)
@@ -63,6 +68,20 @@ vit_needs("xxHash"        FOUND VIT_XXHASH_INCLUDE VIT_XXHASH_LIBRARY PACKAGE li
 vit_needs("libarchive"    FOUND LibArchive_FOUND VERSION LibArchive_VERSION FROM 3.4 PACKAGE libarchive-dev)
 vit_needs("libzip"        FOUND VIT_ZIP_INCLUDE VIT_ZIP_LIBRARY VERSION VIT_ZIP_VERSION FROM 1.5 PACKAGE libzip-dev)
 vit_needs("nlohmann-json" FOUND nlohmann_json_FOUND VERSION nlohmann_json_VERSION FROM 3.9 PACKAGE nlohmann-json3-dev)
+# VIT_WITH_ONNX: ON needs it, OFF leaves it out, and a build that says nothing takes it where it is there. An installed
+# package needs what it was built with.
+if(NOT DEFINED VIT_WITH_ONNX)
+  set(VIT_WITH_ONNX OFF)
+  if(VIT_ONNX_INCLUDE AND VIT_ONNX_LIBRARY AND VIT_PROTOBUF_INCLUDE AND VIT_PROTOBUF_LIBRARY)
+    set(VIT_WITH_ONNX ON)
+  endif()
+endif()
+if(VIT_WITH_ONNX)
+  vit_needs("ONNX" FOUND VIT_ONNX_INCLUDE VIT_ONNX_LIBRARY VIT_PROTOBUF_INCLUDE VIT_PROTOBUF_LIBRARY
+                   PACKAGE "libonnx-dev, libprotobuf-dev")
+else()
+  message(STATUS "vit: without ONNX, so `vit model export --schema onnx` will say that it is not there")
+endif()
 vit_check_needs()
 get_property(VIT_LIBRARY_PACKAGES GLOBAL PROPERTY VIT_PACKAGES)  # of all above: what a package of ours depends on
 
@@ -89,4 +108,9 @@ vit_library(picture_files
             INCLUDES ${VIT_TURBOJPEG_INCLUDE} ${VIT_SPNG_INCLUDE} ${VIT_WEBP_INCLUDE} ${TIFF_INCLUDE_DIRS}
             LINKS ${VIT_TURBOJPEG_LIBRARY} ${VIT_SPNG_LIBRARY} ${VIT_WEBPDEMUX_LIBRARY} ${VIT_WEBP_LIBRARY}
                   ${TIFF_LIBRARIES})
+if(VIT_WITH_ONNX)
+  vit_library(onnx INCLUDES ${VIT_ONNX_INCLUDE} ${VIT_PROTOBUF_INCLUDE} LINKS ${VIT_ONNX_LIBRARY} ${VIT_PROTOBUF_LIBRARY})
+  target_compile_definitions(vit::onnx INTERFACE VIT_WITH_ONNX ONNX_NAMESPACE=onnx ONNX_ML=1)
+  set(VIT_ONNX vit::onnx)
+endif()
 vit_library(zip INCLUDES ${VIT_ZIP_INCLUDE} LINKS ${VIT_ZIP_LIBRARY})

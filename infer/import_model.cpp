@@ -9,7 +9,7 @@
 #include "preprocess/config.h"
 #include "preprocess/published.h"
 #include "vit/core/error.h"
-#include "vit/core/json_fields.h"
+#include "vit/core/json_strict.h"
 #include "vit/core/text.h"
 #include "vit/core/word_rows.h"
 #include "vit/families/import_weights.h"
@@ -52,7 +52,7 @@ std::string_view usual_rule(std::string_view family) {
 nlohmann::json read_json(const std::filesystem::path& path) {
   std::error_code none;
   if (path.empty() || !std::filesystem::exists(path, none)) return {};
-  return parse_json(read_file(path, kMostJsonBytes), path.filename().string(), path.string());
+  return parse_strict_json(read_file(path, kMostJsonBytes), path.filename().string(), path.string());
 }
 
 /// What lies beside the weights.
@@ -144,6 +144,7 @@ nlohmann::json origin_of(const std::filesystem::path& source, const Folder& fold
     pretrained = folder.config["pretrained_cfg"];
   std::string from = options.source, licence = options.licence;
   if (from.empty()) from = config_text(pretrained, "hf_hub_id", config_text(folder.config, "_name_or_path", ""));
+  if (from.empty()) from = config_text(pretrained, "origin_url", config_text(folder.config, "source", ""));
   if (from.empty()) from = std::filesystem::weakly_canonical(source).filename().string();
   if (licence.empty()) licence = config_text(pretrained, "license", config_text(folder.config, "license", ""));
   const bool dinov3 = family.find("dinov3") != std::string_view::npos ||

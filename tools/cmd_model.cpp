@@ -129,12 +129,13 @@ void add_init(CLI::App& parent, Run& run) {
 }  // namespace
 
 void add_model_command(CLI::App& root, Run& run) {
-  auto* model = root.add_subcommand("model", "Model files: info, init, import, quantize")->group("Commands");
+  auto* model = root.add_subcommand("model", "Model files: info, init, import, export, quantize")->group("Commands");
   model->require_subcommand(1);
   add_info(*model, run);
   add_init(*model, run);
   add_import_command(*model, run);
   add_quantize_command(*model, run);
+  add_export_command(*model, run);
 }
 
 }  // namespace vit::tools

@@ -23,6 +23,7 @@ void add_explain_command(CLI::App& root, Run& run);
 void add_model_command(CLI::App& root, Run& run);
 /// Commands of `vit model`.
 void add_quantize_command(CLI::App& parent, Run& run);
+void add_export_command(CLI::App& parent, Run& run);
 void add_import_command(CLI::App& parent, Run& run);
 void add_parity_command(CLI::App& root, Run& run);
 void add_bench_command(CLI::App& root, Run& run);

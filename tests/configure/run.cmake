@@ -38,3 +38,9 @@ if(status EQUAL 0 OR NOT output MATCHES
    "vit needs oneDNN from 2.6 and below 4, found 1.9.2; Highway 1.0 or newer .Debian: libhwy-dev.\n")
   fail("an old oneDNN and no Highway were not told")
 endif()
+
+# ONNX is there or left out, and the latter is said.
+configure(without_onnx -D VIT_WITH_ONNX=OFF)
+if(NOT status EQUAL 0 OR NOT output MATCHES "vit: without ONNX")
+  fail("a build without ONNX was refused, or did not say so")
+endif()

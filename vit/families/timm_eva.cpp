@@ -157,7 +157,8 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   const int64_t side = timm_grid(checkpoint, timm, config, found.assumed);
   config.image_size = side * config.patch_size;
   read_rope(checkpoint, timm, side, config);
-  config.eps = config.pre_norm || config.rope == RopeLayout::dinov3 ? 1e-5f : 1e-6f;
+  const bool older = timm.named("eva02_"), newer = timm.named("_dinov3");  // which say it by their names
+  config.eps = newer || (!older && (config.pre_norm || config.rope == RopeLayout::dinov3)) ? 1e-5f : 1e-6f;
   timm.apply(config);
   if (config.rope == RopeLayout::mixed)  // shows it
     config.heads = checkpoint.shape("rope.freqs", 4)[2];

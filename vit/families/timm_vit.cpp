@@ -57,7 +57,7 @@ std::string usual_pooling(const Checkpoint& checkpoint, const ModelConfig& c) {
 void read_traits(const Checkpoint& checkpoint, const TimmConfig& timm, ModelConfig& config,
                  std::vector<std::string>& assumed) {
   config.heads = usual_heads(config);
-  config.eps = usual_eps(config);
+  config.eps = timm.named("_clip_") ? 1e-5f : usual_eps(config);
   config.pooling = timm.pooling().empty() ? usual_pooling(checkpoint, config) : timm.pooling();
   if (config.distilled) config.pooling = "token";
   for (const Named& named : kNamed) {

@@ -64,8 +64,11 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   config.mlp_width = checkpoint.shape(
       old_names ? "encoder.layers.encoder_layer_0.mlp.linear_1.bias" : "encoder.layers.encoder_layer_0.mlp.0.bias",
       1)[0];
-  config.heads = config.width == 1280 ? 16 : std::max<int64_t>(config.width / 64, 1);
-  found.assumed.push_back(concat(config.heads, " heads, as others of width ", config.width));
+  const int64_t usual = config.width == 1280 ? 16 : std::max<int64_t>(config.width / 64, 1);
+  const nlohmann::json& folder = checkpoint.config;  // of an export; torchvision itself has none
+  const bool told = folder.is_object() && folder.contains("arguments");
+  config.heads = told ? config_integer(folder["arguments"], "num_heads", usual) : usual;
+  if (!told) found.assumed.push_back(concat(config.heads, " heads, as others of width ", config.width));
   config.classes = checkpoint.has("heads.head.weight") ? checkpoint.shape("heads.head.weight", 2)[0] : 0;
   const int64_t side = grid_side(checkpoint.shape("encoder.pos_embedding", 3)[1] - 1, "encoder.pos_embedding");
   config.image_size = side * config.patch_size;

@@ -101,6 +101,14 @@ void Rope::pack(const Packing& packing) {
   }
 }
 
+Rope::Angles Rope::angles(int64_t head) const {
+  const Table& table = tables_[learned() ? static_cast<std::size_t>(head) : 0];
+  const auto view = [&](const AlignedBuffer<float>& values) {
+    return TensorView<const float>(values.data(), {place_.tokens.count(), pairs()});
+  };
+  return {view(table.cosine), view(table.sine)};
+}
+
 State Rope::plan(Arena& arena, int64_t, int64_t, DType) const {
   return Saved{learned() ? arena.take<float>({2, 2, options_.heads, pairs()}) : TensorView<float>()};
 }
@@ -116,7 +124,7 @@ void Rope::rotate(Matrix x, const RowTokens& tokens, bool inverse) const {
         return TensorView<const float>(table.data() + token * pairs(), {count, pairs()});
       };
       rotate_rows(x.slice(row, count).columns(static_cast<int64_t>(t) * width, width),
-                  {.pairs = options_.layout == RopeLayout::dinov3 ? RotaryPairs::halves : RotaryPairs::adjacent,
+                  {.pairs = pairing(),
                    .cosine = angles(tables_[t].cosine),
                    .sine = angles(tables_[t].sine),
                    .inverse = inverse});

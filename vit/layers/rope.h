@@ -35,6 +35,16 @@ class Rope final : public QueryKeyMap {
   void backward(Matrix dx, ConstMatrix x, QueryOrKey which, const RowTokens& tokens, const State& saved) const override;
   void add_gradients(const State& saved, const Shard& shard, const Gradients& gradients) const override;
 
+  struct Angles {
+    TensorView<const float> cosine, sine;  // [N, K / 2]
+  };
+  /// Of one head, once packed; where the frequencies are not learned all heads have those of the first.
+  Angles angles(int64_t head) const;
+  bool learned() const { return options_.layout == RopeLayout::mixed; }
+  RotaryPairs pairing() const {
+    return options_.layout == RopeLayout::dinov3 ? RotaryPairs::halves : RotaryPairs::adjacent;
+  }
+
  private:
   struct Saved {
     TensorView<float> dfrequencies;  // [2, 2, H, K / 2]: of queries and keys, this shard's; null where they are fixed
@@ -43,7 +53,6 @@ class Rope final : public QueryKeyMap {
     AlignedBuffer<float> cosine, sine;  // [N, K / 2]
   };
 
-  bool learned() const { return options_.layout == RopeLayout::mixed; }
   int64_t pairs() const { return options_.head_size / 2; }
   void fill(Table& table, const float* of_column, const float* of_row) const;
   void rotate(Matrix x, const RowTokens& tokens, bool inverse) const;
