@@ -65,7 +65,8 @@ std::vector<Rule> rules_by_names(std::string_view family, const ModelConfig& con
                                  bool same_names) {
   std::vector<Rule> rules;
   std::string strangers;
-  for (const Parameter& p : parameter_layout(config).all()) {
+  const ParameterLayout layout = parameter_layout(config);
+  for (const Parameter& p : layout.all()) {
     const auto [pattern, block] = pattern_of(p.name);
     const auto row = std::find_if(rows.begin(), rows.end(), [&](const NameRow& r) { return r.ours == pattern; });
     if (row != rows.end())
