@@ -54,7 +54,7 @@ class Reader {
   void note_others(std::span<const std::string_view> names, std::vector<std::string>& notes) const {
     for (const auto& item : object_.items())
       if (std::find(names.begin(), names.end(), item.key()) == names.end())
-        notes.push_back(concat("field ", json_text(item.key()), " of the preprocessing is unknown and not used"));
+        notes.push_back(concat("field ", json_text(json(item.key())), " of the preprocessing is unknown and not used"));
   }
 
   template <class... Parts>

@@ -115,7 +115,7 @@ const Processor& processor_of(const Reader& fields, std::string_view fallback) {
   if (name == "Siglip2ImageProcessor")
     fields.reject(field, ": ", name, " keeps the shape of pictures, but models here take squares");
   fields.reject(field, ": needs one of ", word_list(row_words(kProcessors)), ", has ",
-                name.empty() ? "none" : json_text(name), "; name a rule instead (--preprocess)");
+                name.empty() ? "none" : json_text(json(name)), "; name a rule instead (--preprocess)");
 }
 
 /// `size` of a file.
