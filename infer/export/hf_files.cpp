@@ -73,6 +73,8 @@ void check_siglip(const ModelConfig& c, Faults& faults) {
   faults.check(!c.class_token, "class_token: needs false, has true");
   faults.check(c.classes == 0, "classes: needs no head, has ", c.classes,
                " (the class with attention pooling has none)");
+  faults.check(c.pool_mlp_width == 0 || c.pool_mlp_width == c.mlp_width, "pool_mlp_width: needs the mlp_width ",
+               c.mlp_width, ", has ", c.pool_mlp_width);
   faults.check(c.pool_heads == 0 || c.pool_heads == c.heads, "pool_heads: needs the ", c.heads, " heads, has ",
                c.pool_heads);
 }

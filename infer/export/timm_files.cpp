@@ -63,11 +63,13 @@ void check_vit(const ModelConfig& c, Faults& faults) {
   faults.check(c.pool_heads == 0 || c.pool_heads == c.heads, "pool_heads: needs the ", c.heads, " heads, has ",
                c.pool_heads);
   faults.check(c.mlp == "mlp", "mlp: needs mlp with pooling map, has ", c.mlp);
+  faults.check(c.pool_mlp_width == 0 || c.pool_mlp_width == c.mlp_width, "pool_mlp_width: needs the mlp_width ",
+               c.mlp_width, ", has ", c.pool_mlp_width);
 }
 
 void check_eva(const ModelConfig& c, Faults& faults) {
   check_plain(c, {"distilled", "patch_norm"}, faults);
-  if (c.mlp == "mlp") check_plain(c, {"activation"}, faults);
+  if (c.mlp == "mlp" || c.pooling == "map") check_plain(c, {"activation"}, faults);
   const bool prefix = c.tokens().prefix > 0;
   if (c.pooling == "map" && prefix)
     faults.check(c.pool_prefix, "pool_prefix: needs true with rotary positions, has false");
@@ -161,7 +163,10 @@ Json eva_arguments(const ModelConfig& c) {
                         {"use_post_transformer_norm", before},
                         {"use_fc_norm", after},
                         {"dynamic_img_size", false}});
-  if (c.pooling == "map") arguments["attn_pool_num_heads"] = c.pool_heads > 0 ? c.pool_heads : c.heads;
+  if (c.pooling == "map") {
+    arguments["attn_pool_num_heads"] = c.pool_heads > 0 ? c.pool_heads : c.heads;
+    arguments["attn_pool_mlp_ratio"] = mlp_ratio(c.width, c.pool_mlp_width > 0 ? c.pool_mlp_width : c.mlp_width);
+  }
   add_rope_arguments(c, arguments);
   return arguments;
 }
