@@ -68,7 +68,9 @@ class Pieces {
         .name = names_.block(i, name), .shape = std::move(shape), .view = std::move(view), .axes = std::move(axes)};
     if (names_.stacked) {
       if (piece.view.empty()) piece.view = piece.shape;
-      piece.shape.insert(piece.shape.begin(), names_.depth);
+      std::vector<int64_t> stacked{names_.depth};
+      stacked.insert(stacked.end(), piece.shape.begin(), piece.shape.end());
+      piece.shape = std::move(stacked);
       piece.first = i;
       piece.rows = 1;
     }
