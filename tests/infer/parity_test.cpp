@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -284,7 +285,9 @@ TEST(Parity, DumpsThatAreNoneAreNamed) {
 TEST(Parity, FilesThatAreCutOffAreNamed) {
   const test::TempDir dir;
   std::ifstream in(kDump, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::stringstream content;
+  content << in.rdbuf();
+  std::string bytes = content.str();
   for (const std::size_t keep : {std::size_t{0}, std::size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
     std::ofstream(dir.path() / "cut.h5", std::ios::binary) << bytes.substr(0, keep);
     EXPECT_TRUE(holds(error_of(ErrorKind::data, [&] { compared(golden_model(), dir.path() / "cut.h5"); }), {"cut.h5"}));
