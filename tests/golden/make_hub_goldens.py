@@ -197,7 +197,7 @@ class OpenClip:
 def small_timm_tower(cfg, build):
     """timm names its towers by published sizes; a small one of the same kind takes its place."""
     published = timm.create_model
-    small = dict(embed_dim=32, depth=2, num_heads=4, mlp_ratio=1.5, patch_size=8, img_size=32)
+    small = dict(embed_dim=32, depth=2, num_heads=1, mlp_ratio=1.5, patch_size=8, img_size=32)  # heads by the width
     timm.create_model = lambda name, **kw: published(name, **(kw | small))
     try:
         return build(**cfg)
