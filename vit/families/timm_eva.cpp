@@ -103,6 +103,8 @@ void read_pooling(const Checkpoint& checkpoint, const TimmConfig& timm, ModelCon
     const int64_t heads =
         config_integer(timm.arguments(), "attn_pool_num_heads", is_perception_encoder(checkpoint) ? 8 : 0);
     c.pool_heads = heads == c.heads ? 0 : heads;
+    const int64_t hidden = checkpoint.shape("attn_pool.mlp.fc1.weight", 2)[0];
+    c.pool_mlp_width = hidden == c.mlp_width ? 0 : hidden;
   }
   if (c.final_norm == (c.pooling == "avg" ? FinalNorm::after : FinalNorm::before)) c.final_norm = FinalNorm::by_pooling;
 }
