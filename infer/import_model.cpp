@@ -186,6 +186,7 @@ ImportedModel import_model(const std::filesystem::path& source, const ImportMode
   Model& model = imported.open.model;
   ImportReport& report = imported.report;
   report.family = weights.family->word;
+  report.parameters = weights.parameters;
   report.assumed = std::move(weights.assumed);
   report.notes = std::move(weights.notes);
   for (Dropped& dropped : weights.dropped) report.dropped.push_back({std::move(dropped.name), std::move(dropped.why)});

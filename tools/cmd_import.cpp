@@ -33,6 +33,12 @@ void print_dropped(const std::vector<ImportReport::Dropped>& dropped) {
          concat(names.front(), names.size() > 1 ? concat(" and ", names.size() - 1, " more") : "", ": ", why));
 }
 
+/// Known numbers are those of the file; parts that it leaves out (biases of keys) are zeros here.
+std::string parameters_text(int64_t theirs, int64_t ours) {
+  if (theirs == ours) return std::to_string(ours);
+  return concat(theirs, " of the file, ", ours, " here");
+}
+
 void print_report(const ImportedModel& imported) {
   const Model& model = imported.open.model;
   const ModelConfig& c = model.config;
@@ -43,7 +49,7 @@ void print_report(const ImportedModel& imported) {
        concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens().count(), " tokens"));
   line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
   line("config", json_text(to_json(c)));
-  line("parameters", std::to_string(model.layout.parameter_count()));
+  line("parameters", parameters_text(report.parameters, model.layout.parameter_count()));
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
   line("classes", model.class_names.empty() ? concat(c.classes, " without names: ", report.labels)
                                             : concat(class_summary(model.class_names), " (", report.labels, ")"));
