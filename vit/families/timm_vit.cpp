@@ -45,10 +45,12 @@ int64_t usual_heads(const ModelConfig& c) {
   return std::max<int64_t>(c.width / 64, 1);
 }
 
-/// CLIP, BEiT-3 and AIMv2 have 1e-5, all others 1e-6.
-float usual_eps(const ModelConfig& c) {
-  const bool clip = c.pre_norm, beit3 = c.attention_norm || c.mlp_norm;
-  return clip || beit3 || is_aim(c) ? 1e-5f : 1e-6f;
+/// CLIP, BEiT-3 and AIMv2 have 1e-5, all others 1e-6; told by the architecture, whatever parts its arguments change,
+/// and without one by the parts.
+float eps_of(const TimmConfig& timm, const ModelConfig& c) {
+  const bool large = timm.architecture().empty() ? c.pre_norm || c.attention_norm || c.mlp_norm || is_aim(c)
+                                                 : timm.named("clip_") || timm.named("beit3") || timm.named("aimv2");
+  return large ? 1e-5f : 1e-6f;
 }
 
 std::string usual_pooling(const Checkpoint& checkpoint, const ModelConfig& c) {
@@ -59,7 +61,7 @@ std::string usual_pooling(const Checkpoint& checkpoint, const ModelConfig& c) {
 void read_traits(const Checkpoint& checkpoint, const TimmConfig& timm, ModelConfig& config,
                  std::vector<std::string>& assumed) {
   config.heads = usual_heads(config);
-  config.eps = usual_eps(config);
+  config.eps = eps_of(timm, config);
   config.pooling = timm.pooling().empty() ? usual_pooling(checkpoint, config) : timm.pooling();
   if (config.distilled) config.pooling = "token";
   for (const Named& named : kNamed) {
