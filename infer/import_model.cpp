@@ -9,7 +9,7 @@
 #include "preprocess/config.h"
 #include "preprocess/published.h"
 #include "vit/core/error.h"
-#include "vit/core/json_fields.h"
+#include "vit/core/json_strict.h"
 #include "vit/core/text.h"
 #include "vit/core/word_rows.h"
 #include "vit/families/import_weights.h"
@@ -61,7 +61,7 @@ std::string_view usual_rule(std::string_view family, const ModelConfig& config) 
 nlohmann::json read_json(const std::filesystem::path& path) {
   std::error_code none;
   if (path.empty() || !std::filesystem::exists(path, none)) return {};
-  return parse_json(read_file(path, kMostJsonBytes), path.filename().string(), path.string());
+  return parse_strict_json(read_file(path, kMostJsonBytes), path.filename().string(), path.string());
 }
 
 /// What lies beside the weights.
