@@ -76,7 +76,9 @@ TEST_P(ImportedGolden, OutputsFromThePictureFileOn) {
     const std::span<const float> got = head ? result.logits : result.embedding;
     ASSERT_EQ(got.size(), want.size());
     EXPECT_TRUE(is_close(got, std::span<const float>(want), kOutputs)) << result.path;
-    if (head) EXPECT_EQ(order_of(got), order_of(want)) << result.path;
+    if (head) {
+      EXPECT_EQ(order_of(got), order_of(want)) << result.path;
+    }
     ++compared;
   });
   EXPECT_EQ(compared, static_cast<int>(outputs.size()));
@@ -101,7 +103,7 @@ TEST_P(ImportedGolden, ExportedWeightsAreImportedBitByBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, ImportedGolden, testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& instance) { return instance.param; });
 
 }  // namespace
 }  // namespace vit
