@@ -86,14 +86,28 @@ struct ChosenRule {
   std::string origin;
 };
 
+/// What transformers makes pictures into pixels by: the part of a processor comes first, as it does there.
+struct ProcessorFile {
+  const char* name = nullptr;
+  nlohmann::json json;  // null where there is none
+};
+
+ProcessorFile processor_file(const Folder& folder) {
+  const char* whole = "processor_config.json";
+  if (nlohmann::json json = folder.json(whole); json.is_object() && json.contains("image_processor"))
+    return {whole, std::move(json)};
+  const char* own = "preprocessor_config.json";
+  return {own, folder.json(own)};
+}
+
 /// What lies beside the weights; none where nothing does. `side` 0: the rule's own.
 std::optional<ChosenRule> rule_of_folder(const Folder& folder, int64_t side) {
-  for (const char* name : {"preprocessor_config.json", "processor_config.json"})
-    if (const nlohmann::json json = folder.json(name); !json.is_null()) {
-      const std::string type = config_text(folder.config, "model_type", "");
-      return ChosenRule{published_preprocess(json, (folder.path / name).string(), side, transformers_processor(type)),
-                        name};
-    }
+  if (const ProcessorFile file = processor_file(folder); !file.json.is_null()) {
+    const std::string type = config_text(folder.config, "model_type", "");
+    return ChosenRule{
+        published_preprocess(file.json, (folder.path / file.name).string(), side, transformers_processor(type)),
+        file.name};
+  }
   for (const char* field : {"pretrained_cfg", "preprocess_cfg", "input_size"})
     if (folder.config.is_object() && folder.config.contains(field))
       return ChosenRule{published_preprocess(folder.config, folder.config_path.string(), side),
@@ -131,9 +145,7 @@ ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& opt
 /// Models of transformers resize their positions to the pictures that their processor makes (DINOv2: 518 to 224).
 int64_t picture_size(const Folder& folder, const ImportModelOptions& options) {
   if (options.image_size > 0 || !options.preprocess.empty()) return 0;
-  const bool by_processor =
-      !folder.json("preprocessor_config.json").is_null() || !folder.json("processor_config.json").is_null();
-  return by_processor ? rule_of_folder(folder, 0)->rule.config.size : 0;
+  return processor_file(folder).json.is_null() ? 0 : rule_of_folder(folder, 0)->rule.config.size;
 }
 
 /// What weights of others must say wherever they go.
