@@ -104,6 +104,7 @@ void describe_dinov2(const ModelConfig& c, Json& config) {
   config["use_swiglu_ffn"] = gated;
   config["layerscale_value"] = shortest_double(c.layer_scale_init);
   config["drop_path_rate"] = 0.0;
+  config["use_mask_token"] = false;
   if (c.registers > 0) config["num_register_tokens"] = c.registers;
 }
 

@@ -41,8 +41,8 @@ def check(good, text):
 
 def train(vit, work):
     run(vit, "data", "draw", work / "digits", "--train", 300, "--test", 100, "--size", 24)
-    run(vit, "train", work / "digits", "--out", work / "run", "--model", "vit_micro_patch4_20", "--epochs", 5, "--batch",
-        100, "--seed", 1)
+    run(vit, "train", work / "digits", "--out", work / "run", "--recipe", "digits", "--pooling", "token",
+        "--class-token", "on", "--epochs", 8, "--seed", 1)
     return work / "run" / "best.h5"
 
 
