@@ -11,12 +11,13 @@ constexpr DecodeLimits kLimits{.max_bytes = 1 << 20, .max_pixels = 1 << 18};
 
 /// 0 x 0 where the header is refused.
 ImageSize size_of(Bytes bytes) {
+  ImageSize size{};
   try {
-    return stated_image_size(bytes, "picture", kLimits);
+    size = stated_image_size(bytes, "picture", kLimits);
   } catch (const Error& error) {
     expect(error.kind() != ErrorKind::internal, error.what());
-    return {};
   }
+  return size;
 }
 
 void read_picture(Bytes bytes, std::string_view start) {
