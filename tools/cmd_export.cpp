@@ -20,10 +20,14 @@ struct ExportArgs {
   ExportOptions options;
 };
 
+std::string size_text(const std::filesystem::path& path) {
+  const auto bytes = static_cast<double>(std::filesystem::file_size(path));
+  return bytes < 1e5 ? fixed(bytes / 1e3, 1) + " kB" : fixed(bytes / 1e6, 2) + " MB";
+}
+
 void print_files(const ExportPlan& plan) {
   for (const ExportFile& file : plan.files)
-    std::cout << pad_right("file", 12) << printable(file.path.string()) << ", "
-              << fixed(static_cast<double>(std::filesystem::file_size(file.path)) / 1e6, 2) << " MB\n";
+    std::cout << pad_right("file", 12) << printable(file.path.string()) << ", " << size_text(file.path) << '\n';
 }
 
 int run_export(const ExportArgs& args) {
