@@ -5,7 +5,7 @@ check=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 cd "$root"
-mkdir -p vit/core vit/kernels vit/layers vit/io vit/model preprocess datasets infer train tools
+mkdir -p vit/core vit/kernels vit/layers vit/io vit/model vit/families preprocess datasets infer train tools
 wrong=0
 
 # expect FILE LINE TEXT: the line, written into the file, must be reported with the text (none: must not be).
