@@ -9,7 +9,7 @@
 #include "preprocess/config.h"
 #include "preprocess/published.h"
 #include "vit/core/error.h"
-#include "vit/core/json_fields.h"
+#include "vit/core/json_strict.h"
 #include "vit/core/text.h"
 #include "vit/core/word_rows.h"
 #include "vit/families/import_weights.h"
@@ -26,7 +26,6 @@ struct UsualRule {
   std::string_view family, rule;
 };
 constexpr std::array kUsualRules{
-    UsualRule{"torchvision", "torchvision-vit-b16"},
     UsualRule{"google", "timm-inception"},
     UsualRule{"dinov2", "dinov2"},
     UsualRule{"dinov3", "dinov3"},
@@ -43,7 +42,17 @@ constexpr std::array kUsualRules{
     UsualRule{"open-clip-timm", "clip"},
 };
 
-std::string_view usual_rule(std::string_view family) {
+/// torchvision's weights differ by their sizes.
+std::string_view torchvision_rule(const ModelConfig& c) {
+  if (c.image_size != 224) return "torchvision-swag";
+  if (c.width == 1280) return "torchvision-swag-linear";
+  if (c.width == 1024) return c.patch_size == 16 ? "torchvision-vit-l16" : "torchvision-vit-l32";
+  return c.patch_size == 32 ? "torchvision-vit-b32" : "torchvision-vit-b16";
+}
+
+std::string_view usual_rule(std::string_view family, const ModelConfig& config) {
+  if (family == "torchvision") return torchvision_rule(config);
+  if (family == "google" && config.image_size == 384) return "timm-inception-384";
   const auto row = std::ranges::find(kUsualRules, family, &UsualRule::family);
   return row == kUsualRules.end() ? "timm" : row->rule;
 }
@@ -52,7 +61,7 @@ std::string_view usual_rule(std::string_view family) {
 nlohmann::json read_json(const std::filesystem::path& path) {
   std::error_code none;
   if (path.empty() || !std::filesystem::exists(path, none)) return {};
-  return parse_json(read_file(path, kMostJsonBytes), path.filename().string(), path.string());
+  return parse_strict_json(read_file(path, kMostJsonBytes), path.filename().string(), path.string());
 }
 
 /// What lies beside the weights.
@@ -138,7 +147,7 @@ ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& opt
       rule = rule_of_folder(folder, side);
     return std::move(*rule);
   }
-  const std::string rule(usual_rule(family));
+  const std::string rule(usual_rule(family, model));
   return {{published_rule(rule, side), {}}, concat("rule ", rule, ", assumed of the family (--preprocess)")};
 }
 

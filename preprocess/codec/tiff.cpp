@@ -153,12 +153,13 @@ class PieceReader {
       clip_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, layout_.planes ? 1 : samples_.a_pixel,
                     image.clipped.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     for (int64_t row = 0; row < rows; ++row) {
-      const uint8_t* from = piece_.data() + row * columns * used;
-      if (!layout_.planes && samples_.bits == 8 && samples_.a_pixel == used) {
+      const uint8_t* from = row_.data();
+      if (layout_.planes) {
+        from = piece_.data() + row * columns * used;
+      } else if (samples_.bits == 8 && samples_.a_pixel == used) {
         from = encoded_.data() + row * row_bytes_;  // it is what read_tiff_row would make
-      } else if (!layout_.planes) {
+      } else {
         read_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, samples_.a_pixel, used, row_.data(), used);
-        from = row_.data();
       }
       tiff_row_to_rgb(samples_, from, columns, image.rgb.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     }

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "datasets/folder_layout.h"
 #include "datasets/mnist_idx.h"
 #include "tests/fuzz/input_file.h"
+#include "tests/fuzz/parts.h"
 #include "tests/fuzz/target.h"
 
 namespace vit::fuzz {
@@ -20,21 +20,6 @@ namespace {
 
 constexpr int64_t kMostPictures = 64;
 constexpr SourceLimits kLimits{.max_entries = 1000, .max_entry_bytes = 4 << 20, .max_total_bytes = 16 << 20};
-
-/// Stands between the files that one input holds.
-constexpr std::string_view kBetween = "\n--file--\n";
-
-std::vector<std::string> files_of(Bytes bytes, std::size_t count) {
-  std::vector<std::string> files;
-  std::string_view rest = text_of(bytes);
-  while (files.size() + 1 < count) {
-    const std::size_t end = std::min(rest.find(kBetween), rest.size());
-    files.emplace_back(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + kBetween.size(), rest.size()));
-  }
-  files.emplace_back(rest);
-  return files;
-}
 
 /// Files with names, as a folder would give them.
 class MemorySource : public EntrySource {

@@ -1,8 +1,9 @@
 // HDF5 files through our reader.
 #include <algorithm>
-#include <vector>
+#include <string>
 
 #include "datasets/dataset.h"
+#include "infer/parity_reference.h"
 #include "preprocess/image.h"
 #include "tests/fuzz/input_file.h"
 #include "tests/fuzz/target.h"
@@ -33,6 +34,19 @@ void read_hdf5_data(Bytes bytes) {
       }
     });
   }
+}
+
+void read_hdf5_parity(Bytes bytes) {
+  const InputFile input(bytes);
+  const ParityReference reference(input.path());
+  for (int64_t i = 0; i < reference.pictures(); ++i) {
+    reference.picture(i);
+    reference.picture_name(i);
+  }
+  for (const char* stage : {"/pixels", "/patch_rows", "/tokens", "/blocks/0", "/features", "/logits"})
+    tolerate([&] {
+      if (reference.shape(stage)) reference.values(stage);
+    });
 }
 
 }  // namespace vit::fuzz

@@ -93,12 +93,34 @@ def tensors():
     write("tensor_index", "index", json.dumps({"metadata": {"total_size": 16}, "weight_map": names}).encode())
 
 
+def imports():
+    models = ["timm_token", "timm_registers", "timm_eva02", "timm_siglip", "torchvision_old", "hf_vit_new_names",
+              "hf_siglip_trimmed", "hf_dinov2", "hf_clip_features", "dinov3", "dinov2", "hf_aimv2"]
+    for name in models:
+        folder = HERE.parent / "golden" / "imports" / name
+        weights = (folder / "model.safetensors").read_bytes()
+        header = weights[8:8 + struct.unpack("<Q", weights[:8])[0]].strip()
+        beside = [folder / file for file in ("config.json", "preprocessor_config.json")]
+        texts = [path.read_bytes() if path.exists() else b"" for path in beside]
+        texts = [json.dumps(json.loads(text)).encode() if text else b"" for text in texts]
+        write("import", name, BETWEEN.join([*texts, header]))
+    names = ["tench", "Straße", "a, b"]
+    write("labels", "lines", "\n".join(names).encode())
+    write("labels", "csv", b'index,name\n0,tench\n1,"Stra\xc3\x9fe"\n2,"a, b"\n')
+    write("labels", "list", json.dumps(names).encode())
+    write("labels", "by_index", json.dumps(dict(enumerate(names))).encode())
+    write("labels", "by_name", json.dumps({name: i for i, name in enumerate(names)}).encode())
+    write("labels", "synsets", json.dumps({str(i): [f"n0{i}", name] for i, name in enumerate(names)}).encode())
+    write("labels", "id2label", json.dumps({"id2label": dict(enumerate(names))}).encode())
+
+
 def from_examples(program):
     """Files that the program itself writes, and those that others would."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([program, "--examples", folder], check=True)
         root = pathlib.Path(folder)
-        for kind, target in (("model", "hdf5_model"), ("data", "hdf5_data"), ("foreign data", "hdf5_data")):
+        for kind, target in (("model", "hdf5_model"), ("data", "hdf5_data"), ("foreign data", "hdf5_data"),
+                             ("parity dump", "hdf5_parity")):
             for path in sorted((root / kind).iterdir()):
                 write(target, f"{kind.replace(' ', '_')}_{path.stem}", path.read_bytes())
         config = json.loads((root / "run config" / "0.json").read_text())
@@ -115,6 +137,7 @@ def main():
     archives()
     arrays()
     tensors()
+    imports()
     from_examples(sys.argv[1])
 
 

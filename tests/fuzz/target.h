@@ -32,6 +32,9 @@ void read_pnm(Bytes bytes);
 void read_model_json(Bytes bytes);
 void read_hdf5_model(Bytes bytes);
 void read_hdf5_data(Bytes bytes);
+void read_hdf5_parity(Bytes bytes);
+void read_import(Bytes bytes);
+void read_labels(Bytes bytes);
 
 struct Target {
   std::string_view name;
@@ -53,6 +56,9 @@ inline constexpr Target kTargets[] = {
     {"model_json", read_model_json},
     {"hdf5_model", read_hdf5_model},
     {"hdf5_data", read_hdf5_data},
+    {"hdf5_parity", read_hdf5_parity},
+    {"import", read_import},
+    {"labels", read_labels},
 };
 
 /// Null when there is none.

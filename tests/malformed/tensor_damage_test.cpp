@@ -120,7 +120,7 @@ TEST_F(TensorDamage, FieldsOfATensor) {
       {R"("dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4])", {"a.b", "shape", "more elements"}},
       {R"("dtype":"F32","shape":[2],"data_offsets":[0,4])", {"a.b", "shape [2]", "needs 8 bytes", "has 4"}},
       {R"("dtype":"F16","shape":[3],"data_offsets":[0,4])", {"a.b", "needs 6 bytes"}},
-      {R"("dtype":"F4","shape":[7],"data_offsets":[0,4])", {"a.b", "needs 4 bytes"}},
+      {R"("dtype":"F4","shape":[9],"data_offsets":[0,4])", {"a.b", "needs 5 bytes"}},
       {R"("dtype":"F32","shape":[1],"data_offsets":[0])", {"a.b", "data_offsets", "two numbers"}},
       {R"("dtype":"F32","shape":[1],"data_offsets":[0,4,8])", {"a.b", "data_offsets", "at most 2"}},
       {R"("dtype":"F32","shape":[1],"data_offsets":[4,0])", {"a.b", "data_offsets", "reversed"}},

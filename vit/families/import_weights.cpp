@@ -98,10 +98,13 @@ void drop_head(const ParameterLayout& layout, Recognised& found) {
 }
 
 Recognised read(const Family& family, const Checkpoint& checkpoint, const ImportOptions& options) {
-  Recognised found = family.read(checkpoint, options);
+  Recognised found;
   try {
+    found = family.read(checkpoint, options);
     validate(found.config);
-  } catch (const Error& error) {  // the sizes are the file's
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage || options.image_size > 0) throw;
+    // Sizes that no model has are the file's.
     fail(ErrorKind::data, error.what(), " (read from ", checkpoint.tensors.path().string(), " as ", family.word, ")");
   }
   if (options.new_classes) {
