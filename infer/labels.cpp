@@ -253,7 +253,7 @@ std::vector<std::string> imagenet_column(bool synsets) {
   constexpr std::size_t kDigits = 8;
   std::vector<std::string> column;
   for (const std::string& line : lines_of(imagenet_table()))
-    column.push_back(synsets ? "n" + line.substr(0, kDigits) : line.substr(kDigits + 1));
+    column.push_back(synsets ? concat("n", line.substr(0, kDigits)) : line.substr(kDigits + 1));
   return column;
 }
 
