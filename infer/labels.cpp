@@ -274,7 +274,9 @@ Labels labels_of_config(const nlohmann::json& config, int64_t classes, std::stri
   if (classes == kImageNetClasses && says_imagenet(config)) return {imagenet_names(), std::string(kBuiltIn)};
   if (classes == kImageNetClasses && family == kTorchvision)
     return {imagenet_names(), concat(kBuiltIn, ", as those of torchvision's models are")};
-  return {{}, "nothing says them; --labels FILE does, or --labels imagenet-1k"};
+  return {{},
+          concat("nothing says them; --labels FILE does",
+                 classes == kImageNetClasses ? concat(", or --labels ", kImageNet) : "")};
 }
 
 Labels labels_of_file(const std::string& file, int64_t classes) {
