@@ -26,7 +26,6 @@ struct UsualRule {
   std::string_view family, rule;
 };
 constexpr std::array kUsualRules{
-    UsualRule{"torchvision", "torchvision-vit-b16"},
     UsualRule{"google", "timm-inception"},
     UsualRule{"dinov2", "dinov2"},
     UsualRule{"dinov3", "dinov3"},
@@ -43,7 +42,17 @@ constexpr std::array kUsualRules{
     UsualRule{"open-clip-timm", "clip"},
 };
 
-std::string_view usual_rule(std::string_view family) {
+/// torchvision's weights differ by their sizes.
+std::string_view torchvision_rule(const ModelConfig& c) {
+  if (c.image_size != 224) return "torchvision-swag";
+  if (c.width == 1280) return "torchvision-swag-linear";
+  if (c.width == 1024) return c.patch_size == 16 ? "torchvision-vit-l16" : "torchvision-vit-l32";
+  return c.patch_size == 32 ? "torchvision-vit-b32" : "torchvision-vit-b16";
+}
+
+std::string_view usual_rule(std::string_view family, const ModelConfig& config) {
+  if (family == "torchvision") return torchvision_rule(config);
+  if (family == "google" && config.image_size == 384) return "timm-inception-384";
   const auto row = std::ranges::find(kUsualRules, family, &UsualRule::family);
   return row == kUsualRules.end() ? "timm" : row->rule;
 }
@@ -86,14 +95,28 @@ struct ChosenRule {
   std::string origin;
 };
 
+/// What transformers makes pictures into pixels by: the part of a processor comes first, as it does there.
+struct ProcessorFile {
+  const char* name = nullptr;
+  nlohmann::json json;  // null where there is none
+};
+
+ProcessorFile processor_file(const Folder& folder) {
+  const char* whole = "processor_config.json";
+  if (nlohmann::json json = folder.json(whole); json.is_object() && json.contains("image_processor"))
+    return {whole, std::move(json)};
+  const char* own = "preprocessor_config.json";
+  return {own, folder.json(own)};
+}
+
 /// What lies beside the weights; none where nothing does. `side` 0: the rule's own.
 std::optional<ChosenRule> rule_of_folder(const Folder& folder, int64_t side) {
-  for (const char* name : {"preprocessor_config.json", "processor_config.json"})
-    if (const nlohmann::json json = folder.json(name); !json.is_null()) {
-      const std::string type = config_text(folder.config, "model_type", "");
-      return ChosenRule{published_preprocess(json, (folder.path / name).string(), side, transformers_processor(type)),
-                        name};
-    }
+  if (const ProcessorFile file = processor_file(folder); !file.json.is_null()) {
+    const std::string type = config_text(folder.config, "model_type", "");
+    return ChosenRule{
+        published_preprocess(file.json, (folder.path / file.name).string(), side, transformers_processor(type)),
+        file.name};
+  }
   for (const char* field : {"pretrained_cfg", "preprocess_cfg", "input_size"})
     if (folder.config.is_object() && folder.config.contains(field))
       return ChosenRule{published_preprocess(folder.config, folder.config_path.string(), side),
@@ -124,16 +147,14 @@ ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& opt
       rule = rule_of_folder(folder, side);
     return std::move(*rule);
   }
-  const std::string rule(usual_rule(family));
+  const std::string rule(usual_rule(family, model));
   return {{published_rule(rule, side), {}}, concat("rule ", rule, ", assumed of the family (--preprocess)")};
 }
 
 /// Models of transformers resize their positions to the pictures that their processor makes (DINOv2: 518 to 224).
 int64_t picture_size(const Folder& folder, const ImportModelOptions& options) {
   if (options.image_size > 0 || !options.preprocess.empty()) return 0;
-  const bool by_processor =
-      !folder.json("preprocessor_config.json").is_null() || !folder.json("processor_config.json").is_null();
-  return by_processor ? rule_of_folder(folder, 0)->rule.config.size : 0;
+  return processor_file(folder).json.is_null() ? 0 : rule_of_folder(folder, 0)->rule.config.size;
 }
 
 /// What weights of others must say wherever they go.
@@ -173,6 +194,7 @@ ImportedModel import_model(const std::filesystem::path& source, const ImportMode
   Model& model = imported.open.model;
   ImportReport& report = imported.report;
   report.family = weights.family->word;
+  report.parameters = weights.parameters;
   report.assumed = std::move(weights.assumed);
   report.notes = std::move(weights.notes);
   for (Dropped& dropped : weights.dropped) report.dropped.push_back({std::move(dropped.name), std::move(dropped.why)});

@@ -71,7 +71,8 @@ class Comparer {
     result.beyond = d.beyond;
     result.agrees = d.beyond == 0;
     if (!result.agrees && run.first_difference() == nullptr)
-      run.cause = cause({ours, values, reference_.pictures(), result.relative});
+      run.cause = cause({ours, values, reference_.pictures(), result.relative,
+                         static_cast<double>(d.beyond) / static_cast<double>(ours.size())});
     run.stages.push_back(std::move(result));
   }
 

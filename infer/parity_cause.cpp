@@ -157,7 +157,8 @@ std::string tokens_cause(const StageValues& v, const ModelConfig& config) {
 
 std::string block_cause(const StageValues& v, int64_t block) {
   if (is_rounding(v)) return kRoundingCause;
-  if (v.relative < 5e-3)
+  constexpr double kSmall = 5e-3, kEverywhere = 0.2;
+  if (v.relative < kSmall && v.beyond > kEverywhere)
     return "small everywhere: eps of the norms, kind of GELU (erf, tanh, quick), or a reference in less than fp32";
   return concat(
       "weights of block ", block,
