@@ -99,7 +99,12 @@ class Quantizer {
         pictures_(choose_pictures(data, classes_, options)),
         classifier_(model) {
     check_geometry(classifier_.pipeline().config(), data);
-    model_ = {model.config, model.preprocess, model.class_names, model.training, model.layout, {}, {}};
+    model_.config = model.config;
+    model_.preprocess = model.preprocess;
+    model_.class_names = model.class_names;
+    model_.origin = model.origin;
+    model_.training = model.training;
+    model_.layout = model.layout;
     model_.weights = ParameterBlock(model.weights.size());
     std::copy_n(model.weights.data(), model.weights.size(), model_.weights.data());
   }

@@ -21,14 +21,17 @@ struct InfoArgs {
 };
 
 nlohmann::ordered_json info_json(const std::string& path, const Model& model) {
-  return {{"path", printable(path)},
-          {"config", to_json(model.config)},
-          {"preprocess", model.preprocess},
-          {"class_names", printable(model.class_names)},
-          {"training", model.training},
-          {"quantization", model.quantization.empty() ? nlohmann::json() : to_json(model.quantization)},
-          {"parameters", model.layout.parameter_count()},
-          {"gflops", forward_flops(model.config).total() / 1e9}};
+  nlohmann::ordered_json json{
+      {"path", printable(path)},
+      {"config", to_json(model.config)},
+      {"preprocess", model.preprocess},
+      {"class_names", printable(model.class_names)},
+      {"training", model.training},
+      {"quantization", model.quantization.empty() ? nlohmann::json() : to_json(model.quantization)},
+      {"parameters", model.layout.parameter_count()},
+      {"gflops", forward_flops(model.config).total() / 1e9}};
+  if (!model.origin.is_null()) json["origin"] = model.origin;
+  return json;
 }
 
 /// What the model has unlike the first ViT: "registers 4, rope axial".
@@ -58,6 +61,8 @@ void print_info(const std::string& path, const Model& model) {
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
   line("classes", model.class_names.empty() ? concat(c.classes, " without names") : class_summary(model.class_names));
   line("preprocess", json_text(model.preprocess));
+  for (const auto& [name, value] : model.origin.items())
+    line(name.c_str(), value.is_string() ? printable(value.get<std::string>()) : json_text(value));
   if (!model.training.is_null()) line("training", json_text(model.training));
   if (model.quantization.empty()) return;
   line("int8", concat(model.quantization.input_scales.size(), " of ", quantizable_weights(model.layout).size(),

@@ -370,6 +370,7 @@ Model make_initial_model(const TrainConfig& resolved, const Dataset& data, const
   model.preprocess = to_json(resolved.preprocess);
   model.class_names = data.class_names();
   if (init == nullptr) return model;
+  model.origin = init->origin;
   const std::vector<int32_t> rows = head_rows(*init, model.class_names);
   for (const Parameter& p : model.layout.all()) {
     const Parameter* from = init->layout.find(p.name);

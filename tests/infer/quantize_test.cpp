@@ -368,6 +368,18 @@ TEST(QuantizeModel, TheResultIsWhatWasMeasured) {
   EXPECT_GE(evaluate(int8, data, "val").top1, 0.9);  // of fp32's own answers, so that bits may turn a close one
 }
 
+TEST(QuantizeModel, KeepsWhereTheWeightsComeFrom) {
+  if (!has_int8()) GTEST_SKIP() << "no int8 arithmetic here";
+  Model model = test::small_model(kNames);
+  model.origin = {{"source", "elsewhere"}, {"licence", "mit"}};
+  model.training = {{"epochs", 3}};
+  Blocks data(12);
+  label_by(model, data);
+  const QuantizeResult result = quantize(model, data, {.max_loss = 1});
+  EXPECT_EQ(result.model.origin, model.origin);
+  EXPECT_EQ(result.model.training, model.training);
+}
+
 TEST(QuantizeModel, TheMostSensitiveWeightGoesBackToBf16) {
   if (!has_int8()) GTEST_SKIP() << "no int8 arithmetic here";
   // A channel whose size drowns all others in int8, and which fc1 hardly looks at.

@@ -48,6 +48,23 @@ TEST(ModelFile, RoundTripKeepsEveryBit) {
   EXPECT_TRUE(same_bits(back.weights, model.weights));
 }
 
+TEST(ModelFile, OriginIsKeptAndAbsentWhereThereIsNone) {
+  const test::TempDir dir;
+  Model model = make_small();
+  save_model(dir.path() / "own.h5", model);
+  EXPECT_FALSE(h5::File::open(dir.path() / "own.h5").exists("/origin"));
+  EXPECT_TRUE(load_model(dir.path() / "own.h5").origin.is_null());
+  model.origin = {{"source", "folder of a friend"}, {"licence", "apache-2.0"}};
+  save_model(dir.path() / "theirs.h5", model);
+  EXPECT_EQ(load_model(dir.path() / "theirs.h5").origin, model.origin);
+  EXPECT_EQ(open_model(dir.path() / "theirs.h5").model.origin, model.origin);
+  model.origin = {"no", "object"};
+  save_model(dir.path() / "wrong.h5", model);
+  const std::string text = error_of([&] { load_model(dir.path() / "wrong.h5"); });
+  EXPECT_NE(text.find("/origin"), std::string::npos) << text;
+  EXPECT_NE(text.find("needs an object, has array"), std::string::npos) << text;
+}
+
 TEST(ModelFile, SameSeedSameBits) {
   EXPECT_TRUE(same_bits(make_model(test::small_config(), 5).weights, make_model(test::small_config(), 5).weights));
   EXPECT_FALSE(same_bits(make_model(test::small_config(), 5).weights, make_model(test::small_config(), 6).weights));

@@ -373,6 +373,15 @@ TEST(InitialModel, TakesOverAllButTheHeadsNewClasses) {
   }
 }
 
+TEST(InitialModel, KeepsTheOriginOfTheWeights) {
+  const MemoryDataset data(8, 3, 6, 0);
+  const TrainConfig config = test::small_config();
+  Model old_model = make_initial_model(resolve(config, data), data);
+  EXPECT_TRUE(old_model.origin.is_null());
+  old_model.origin = {{"source", "elsewhere"}, {"licence", "mit"}};
+  EXPECT_EQ(make_initial_model(resolve(config, data, &old_model), data, &old_model).origin, old_model.origin);
+}
+
 TEST(InitialModel, AnotherArchitectureIsRefusedByFieldName) {
   const MemoryDataset data(8, 3, 6, 0);
   const Model old_model = make_initial_model(resolve(test::small_config(), data), data);

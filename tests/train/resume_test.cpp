@@ -104,6 +104,22 @@ TEST(ResumeAtTheEndOfAnEpoch, HasTheBitsOfARunThatNeverStopped) {
   }
 }
 
+TEST(ResumeOfAnImportedModel, KeepsItsOrigin) {
+  const TrainConfig config = small_config();
+  const TempDir folder;
+  Model init = make_model(resolve(config, small_data()).model, 1);
+  init.origin = {{"source", "elsewhere"}, {"licence", "mit"}};
+  save_model(folder / "init.h5", init);
+  std::atomic<bool> stop{false};
+  TrainOptions options;
+  options.init_model = folder / "init.h5";
+  options.stop = &stop;
+  options.on_step = [&](const StepProgress&) { stop = true; };
+  EXPECT_TRUE(train(config, small_data(), folder / "run", options).stopped);
+  EXPECT_FALSE(train_some(config, folder / "run", -1, true).stopped);
+  for (const char* file : {"last.h5", "best.h5"}) EXPECT_EQ(load_model(folder / "run" / file).origin, init.origin);
+}
+
 TEST(ResumeRefusal, NamesCountersThatDoNotBelongTogether) {
   const TempDir folder;
   const TrainConfig config = small_config();

@@ -26,6 +26,16 @@ nlohmann::json read_json(const h5::File& file, const std::string& name) {
   return parse_json(file.read_text(name), "model file", concat(name, " in ", file.path().string()));
 }
 
+/// Null in files of models that were drawn here.
+nlohmann::json read_origin(const h5::File& file) {
+  if (!file.exists("/origin")) return {};
+  nlohmann::json origin = read_json(file, "/origin");
+  if (!origin.is_object())
+    fail(ErrorKind::data, "[model file] /origin in ", file.path().string(), " needs an object, has ",
+         origin.type_name());
+  return origin;
+}
+
 /// True for the version of quantised models.
 bool check_format(const h5::File& file) {
   const std::string where = file.path().string();
@@ -133,6 +143,7 @@ OpenedModel read_all_but_weights(const h5::File& file) {
   Model& model = opened.model;
   model.config = model_config_from_json(read_json(file, "/config"), where);
   model.preprocess = read_json(file, "/preprocess");
+  model.origin = read_origin(file);
   model.training = read_json(file, "/training");
   model.class_names = file.read_texts("/class_names");
   if (!model.class_names.empty() && static_cast<int64_t>(model.class_names.size()) != model.config.classes)
@@ -191,6 +202,7 @@ void write_model(h5::File& file, const Model& model) {
   file.write_attribute("/", "version", model.quantization.empty() ? kVersion : kQuantizedVersion);
   file.write_text("/config", json_text(to_json(model.config), 2));
   file.write_text("/preprocess", json_text(model.preprocess, 2));
+  if (!model.origin.is_null()) file.write_text("/origin", json_text(model.origin, 2));
   file.write_text("/training", json_text(model.training, 2));
   file.write_texts("/class_names", model.class_names);
   if (!model.quantization.empty()) file.write_text("/quantization", json_text(to_json(model.quantization), 2));
