@@ -29,7 +29,14 @@ Pipeline make_pipeline(const Model& model, const std::string& where) {
 
 /// All but the weights copied; those are read where they lie.
 OpenModel in_memory(const Model& model) {
-  Model copy{model.config, model.preprocess, model.class_names, model.training, model.layout, {}, model.quantization};
+  Model copy;
+  copy.config = model.config;
+  copy.preprocess = model.preprocess;
+  copy.class_names = model.class_names;
+  copy.origin = model.origin;
+  copy.training = model.training;
+  copy.layout = model.layout;
+  copy.quantization = model.quantization;
   return {std::move(copy), block_source(model.layout, model.weights)};
 }
 
