@@ -33,7 +33,7 @@ const Words kPaths{":paths"};
 
 TEST(Completion, Commands) {
   EXPECT_EQ(words_after({"c"}), Words{"classify"});
-  EXPECT_EQ(words_after({""}), (Words{"train", "eval", "classify", "explain", "data", "model", "bench"}));
+  EXPECT_EQ(words_after({""}), (Words{"train", "eval", "classify", "explain", "data", "model", "parity", "bench"}));
   EXPECT_EQ(words_after({"data", "i"}), (Words{"import", "info"}));
   EXPECT_EQ(words_after({"--v"}), Words{"--version"});
 }
