@@ -11,14 +11,16 @@ namespace {
 
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
-/// Chunks of about 1 MiB: whole along the last dimensions, cut along the first one that is too long.
+/// Chunks of at most 1 MiB: whole along the last dimensions, the first one that is too long cut into equal pieces, as
+/// the last of them is stored whole.
 std::vector<hsize_t> chunk_shape(const std::vector<int64_t>& shape, std::size_t element_bytes) {
   std::vector<hsize_t> chunk(shape.size(), 1);
   int64_t room = kChunkBytes / static_cast<int64_t>(element_bytes);
   for (std::size_t d = shape.size(); d-- > 0;) {
-    const int64_t taken = std::clamp<int64_t>(room, 1, shape[d]);
-    chunk[d] = static_cast<hsize_t>(taken);
-    room = taken < shape[d] ? 1 : room / taken;
+    const int64_t most = std::clamp<int64_t>(room, 1, shape[d]);
+    const int64_t pieces = (shape[d] + most - 1) / most;
+    chunk[d] = static_cast<hsize_t>((shape[d] + pieces - 1) / pieces);
+    room = most < shape[d] ? 1 : room / most;
   }
   return chunk;
 }
