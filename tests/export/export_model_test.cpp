@@ -190,17 +190,6 @@ const Case kCases[] = {
        c.mlp = "swiglu";
        c.mlp_width = 64;
      }},
-    {"hf_dinov3", ExportSchema::hf,
-     [](ModelConfig& c) {
-       c.rope = RopeLayout::dinov3;
-       c.rope_theta = 100;
-       c.position = "none";
-       c.eps = 1e-5f;
-       c.registers = 4;
-       c.qkv_bias = false;
-       c.layer_scale = true;
-       c.classes = 0;
-     }},
     {"hf_clip", ExportSchema::hf,
      [](ModelConfig& c) {
        c.patch_bias = false;
