@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "infer/text_format.h"
@@ -37,7 +38,7 @@ Line fitted(const StageValues& v, std::size_t channel) {
   for_channel(v, channel, channel,
               [&](double a, double b) { n += 1, x += a, y += b, xx += a * a, xy += a * b, yy += b * b; });
   const double variance = xx - x * x / n;
-  if (variance <= 0) return {0, 0, INFINITY};
+  if (variance <= 0) return {0, 0, std::numeric_limits<double>::infinity()};
   Line line;
   line.scale = (xy - x * y / n) / variance;
   line.shift = (y - line.scale * x) / n;

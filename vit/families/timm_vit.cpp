@@ -27,6 +27,7 @@ constexpr std::array kNamed{
     Named{.part = "vit_so400m_patch16_siglip", .activation = Activation::gelu_tanh},
     Named{.part = "vit_giantopt_patch16_siglip", .activation = Activation::gelu_tanh},
     Named{.part = "vit_base_patch16_gap_224", .heads = 16},
+    Named{.part = "vit_giant_patch16_radio", .head_size = 64},
     Named{.part = "test_vit", .head_size = 32},
 };
 
