@@ -58,6 +58,7 @@ TEST_F(LabelFile, JsonInItsUsualForms) {
         R"({"cat": 0, "eel, moray": 2, "dog": 1})", R"({"id2label": {"0": "cat", "1": "dog", "2": "eel, moray"}})",
         R"({"0": ["n01", "cat"], "1": ["n02", "dog"], "2": ["n03", "eel, moray"]})"})
     EXPECT_EQ(read(text), kAnimals) << text;
+  EXPECT_EQ(read(R"({"zebra": 0, "ant": 1})", 2), (Names{"zebra", "ant"}));
 }
 
 TEST_F(LabelFile, ErrorsNameThePlace) {
