@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "infer/import_model.h"
@@ -25,7 +26,8 @@ std::size_t data_bytes(const std::string& header) {
   constexpr uint64_t kMost = 1 << 20;
   uint64_t bytes = 0;
   tolerate([&] {
-    for (const auto& item : parse_strict_json(header, "header", "input").items())
+    const nlohmann::json json = parse_strict_json(header, "header", "input");
+    for (const auto& item : json.items())
       if (item.value().is_object() && item.value().contains("data_offsets"))
         for (const auto& offset : item.value()["data_offsets"])
           if (offset.is_number_unsigned()) bytes = std::max(bytes, offset.get<uint64_t>());
