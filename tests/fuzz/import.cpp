@@ -26,8 +26,8 @@ std::size_t data_bytes(const std::string& header) {
   constexpr uint64_t kMost = 1 << 20;
   uint64_t bytes = 0;
   tolerate([&] {
-    const nlohmann::json parsed = parse_strict_json(header, "header", "input");
-    for (const auto& item : parsed.items())
+    const nlohmann::json json = parse_strict_json(header, "header", "input");
+    for (const auto& item : json.items())
       if (item.value().is_object() && item.value().contains("data_offsets"))
         for (const auto& offset : item.value()["data_offsets"])
           if (offset.is_number_unsigned()) bytes = std::max(bytes, offset.get<uint64_t>());
