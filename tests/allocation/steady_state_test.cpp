@@ -119,6 +119,7 @@ ModelConfig config(const std::string& kind) {
   c.classes = 5;
   c.pooling = kind == "norms" ? "avg" : kind;
   c.layer_scale = true;
+  if (kind == "token_avg") c.readout_layers = 2;
   if (kind != "norms") return c;
   c.patch_norm = c.pre_norm = c.attention_norm = c.mlp_norm = true;
   c.final_norm = FinalNorm::before;
@@ -188,7 +189,8 @@ TEST_P(SteadyState, Inference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, SteadyState,
-                         testing::Combine(testing::Values(1, 2), testing::Values("token", "avg", "norms"),
+                         testing::Combine(testing::Values(1, 2),
+                                          testing::Values("token", "avg", "map", "token_avg", "norms"),
                                           testing::Values(DType::f32, DType::bf16)),
                          [](const auto& p) {
                            const std::string kind = std::get<1>(p.param);
