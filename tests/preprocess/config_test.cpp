@@ -150,6 +150,9 @@ TEST(PreprocessConfig, GeometryIsWhatActsOnPixels) {
   EXPECT_FALSE(same_geometry(a, b));
   b.fill = a.fill;
   EXPECT_TRUE(same_geometry(a, b));
+  b.rule = ResizeRule::shorter_side;
+  EXPECT_FALSE(same_geometry(a, b));
+  b.rule = a.rule;
   b.resize_on = ResizeOn::floats;
   EXPECT_FALSE(same_geometry(a, b));
 }
