@@ -119,17 +119,24 @@ void read_pooling(const Checkpoint& checkpoint, const TimmConfig& timm, ModelCon
 
 const std::vector<std::string_view> kSplitWeights{"blocks.{}.attn.q_proj.weight", "blocks.{}.attn.k_proj.weight",
                                                   "blocks.{}.attn.v_proj.weight"};
-const std::vector<std::string_view> kSplitBiases{"blocks.{}.attn.q_proj.bias", kIdle, "blocks.{}.attn.v_proj.bias"};
 
-std::vector<NameRow> rows_of(const Checkpoint& checkpoint) {
+/// Keys have no bias of their own. Rotation makes one count.
+std::vector<std::string_view> split_biases(const ModelConfig& config) {
+  return {"blocks.{}.attn.q_proj.bias", config.rope == RopeLayout::none ? kIdle : kZeros, "blocks.{}.attn.v_proj.bias"};
+}
+std::vector<std::string_view> fused_biases(const ModelConfig& config) {
+  return {"blocks.{}.attn.q_bias", config.rope == RopeLayout::none ? kIdle : kZeros, "blocks.{}.attn.v_bias"};
+}
+
+std::vector<NameRow> rows_of(const Checkpoint& checkpoint, const ModelConfig& config) {
   const std::string_view weight = "blocks.{}.attn.qkv.weight", bias = "blocks.{}.attn.qkv.bias";
   std::vector<NameRow> rows;
   if (checkpoint.has("blocks.0.attn.q_proj.weight")) {
     rows.push_back({weight, kSplitWeights});
-    rows.push_back({bias, kSplitBiases});
+    rows.push_back({bias, split_biases(config)});
     if (checkpoint.has("blocks.0.attn.k_proj.bias")) rows.back().theirs[1] = "blocks.{}.attn.k_proj.bias";
   } else if (!checkpoint.has("blocks.0.attn.qkv.bias")) {
-    rows.push_back({bias, {"blocks.{}.attn.q_bias", kIdle, "blocks.{}.attn.v_bias"}});
+    rows.push_back({bias, fused_biases(config)});
   }
   rows.push_back({"blocks.{}.ls1.gamma", {"blocks.{}.gamma_1"}});
   rows.push_back({"blocks.{}.ls2.gamma", {"blocks.{}.gamma_2"}});
@@ -177,7 +184,7 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   if (timm.architecture().empty())
     found.assumed.push_back(concat(config.heads, " heads, eps ", config.eps, ", GELU, pooling ", config.pooling,
                                    ", rotary positions as others of these names (no config.json says them)"));
-  found.rules = timm_rules(checkpoint, config, rows_of(checkpoint));
+  found.rules = timm_rules(checkpoint, config, rows_of(checkpoint, config));
   set_image_size(timm_options(options, timm, config_flag(timm.arguments(), "dynamic_img_size", false)), side, {},
                  found);
   for (const char* buffer : {"rope.bands", "rope.periods", "rope.pos_embed*", "*.rope.*"})
@@ -197,9 +204,9 @@ std::vector<Rule> rules(const ModelConfig& config) {
                           (config.rope == RopeLayout::axial && config.rope_reference == 0);  // attn_type 'rope'
   if (large_eva02) {
     rows.push_back({"blocks.{}.attn.qkv.weight", kSplitWeights});
-    rows.push_back({"blocks.{}.attn.qkv.bias", kSplitBiases});
+    rows.push_back({"blocks.{}.attn.qkv.bias", split_biases(config)});
   } else if (!plain_bias) {
-    rows.push_back({"blocks.{}.attn.qkv.bias", {"blocks.{}.attn.q_bias", kIdle, "blocks.{}.attn.v_bias"}});
+    rows.push_back({"blocks.{}.attn.qkv.bias", fused_biases(config)});
   }
   if (large_eva02 || (gated && config.rope == RopeLayout::dinov3)) {
     rows.push_back({"blocks.{}.mlp.fc1.weight", {"blocks.{}.mlp.fc1_g.weight", "blocks.{}.mlp.fc1_x.weight"}});
