@@ -11,13 +11,13 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "preprocess/config.h"
 #include "tests/support/caught_error.h"
 #include "tests/support/temp_dir.h"
+#include "vit/io/atomic_file.h"
 #include "vit/io/hdf5.h"
 
 namespace vit {
@@ -284,10 +284,7 @@ TEST(Parity, DumpsThatAreNoneAreNamed) {
 
 TEST(Parity, FilesThatAreCutOffAreNamed) {
   const test::TempDir dir;
-  std::ifstream in(kDump, std::ios::binary);
-  std::stringstream content;
-  content << in.rdbuf();
-  std::string bytes = content.str();
+  const std::string bytes = read_file(kDump, 1 << 20);
   for (const std::size_t keep : {std::size_t{0}, std::size_t{100}, bytes.size() / 2, bytes.size() - 1}) {
     std::ofstream(dir.path() / "cut.h5", std::ios::binary) << bytes.substr(0, keep);
     EXPECT_TRUE(holds(error_of(ErrorKind::data, [&] { compared(golden_model(), dir.path() / "cut.h5"); }), {"cut.h5"}));
