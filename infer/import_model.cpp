@@ -26,7 +26,6 @@ struct UsualRule {
   std::string_view family, rule;
 };
 constexpr std::array kUsualRules{
-    UsualRule{"torchvision", "torchvision-vit-b16"},
     UsualRule{"google", "timm-inception"},
     UsualRule{"dinov2", "dinov2"},
     UsualRule{"dinov3", "dinov3"},
@@ -43,7 +42,17 @@ constexpr std::array kUsualRules{
     UsualRule{"open-clip-timm", "clip"},
 };
 
-std::string_view usual_rule(std::string_view family) {
+/// torchvision's weights differ by their sizes.
+std::string_view torchvision_rule(const ModelConfig& c) {
+  if (c.image_size != 224) return "torchvision-swag";
+  if (c.width == 1280) return "torchvision-swag-linear";
+  if (c.width == 1024) return c.patch_size == 16 ? "torchvision-vit-l16" : "torchvision-vit-l32";
+  return c.patch_size == 32 ? "torchvision-vit-b32" : "torchvision-vit-b16";
+}
+
+std::string_view usual_rule(std::string_view family, const ModelConfig& config) {
+  if (family == "torchvision") return torchvision_rule(config);
+  if (family == "google" && config.image_size == 384) return "timm-inception-384";
   const auto row = std::ranges::find(kUsualRules, family, &UsualRule::family);
   return row == kUsualRules.end() ? "timm" : row->rule;
 }
@@ -138,7 +147,7 @@ ChosenRule choose_preprocess(const Folder& folder, const ImportModelOptions& opt
       rule = rule_of_folder(folder, side);
     return std::move(*rule);
   }
-  const std::string rule(usual_rule(family));
+  const std::string rule(usual_rule(family, model));
   return {{published_rule(rule, side), {}}, concat("rule ", rule, ", assumed of the family (--preprocess)")};
 }
 
@@ -186,6 +195,7 @@ ImportedModel import_model(const std::filesystem::path& source, const ImportMode
   Model& model = imported.open.model;
   ImportReport& report = imported.report;
   report.family = weights.family->word;
+  report.parameters = weights.parameters;
   report.assumed = std::move(weights.assumed);
   report.notes = std::move(weights.notes);
   for (Dropped& dropped : weights.dropped) report.dropped.push_back({std::move(dropped.name), std::move(dropped.why)});

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +26,7 @@ struct ImportModelOptions {
 /// What an import found, for people.
 struct ImportReport {
   std::string family;
+  int64_t parameters = 0;  // of the file that the model is made of
   std::string preprocess;  // where the rule comes from
   std::string labels;      // where the names come from, or why there are none
   struct Dropped {

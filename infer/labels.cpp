@@ -253,7 +253,7 @@ std::vector<std::string> imagenet_column(bool synsets) {
   constexpr std::size_t kDigits = 8;
   std::vector<std::string> column;
   for (const std::string& line : lines_of(imagenet_table()))
-    column.push_back(synsets ? "n" + line.substr(0, kDigits) : line.substr(kDigits + 1));
+    column.push_back(synsets ? concat("n", line.substr(0, kDigits)) : line.substr(kDigits + 1));
   return column;
 }
 
@@ -274,7 +274,9 @@ Labels labels_of_config(const nlohmann::json& config, int64_t classes, std::stri
   if (classes == kImageNetClasses && says_imagenet(config)) return {imagenet_names(), std::string(kBuiltIn)};
   if (classes == kImageNetClasses && family == kTorchvision)
     return {imagenet_names(), concat(kBuiltIn, ", as those of torchvision's models are")};
-  return {{}, "nothing says them; --labels FILE does, or --labels imagenet-1k"};
+  return {{},
+          concat("nothing says them; --labels FILE does",
+                 classes == kImageNetClasses ? concat(", or --labels ", kImageNet) : "")};
 }
 
 Labels labels_of_file(const std::string& file, int64_t classes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -39,7 +40,7 @@ Difference difference_of(std::span<const float> ours, std::span<const float> the
 
 double relative_error(const Difference& d) {
   if (d.squares == 0) return 0;
-  return d.theirs > 0 ? std::sqrt(d.squares / d.theirs) : INFINITY;
+  return d.theirs > 0 ? std::sqrt(d.squares / d.theirs) : std::numeric_limits<double>::infinity();
 }
 
 double cosine_of(const Difference& d) {
@@ -71,7 +72,8 @@ class Comparer {
     result.beyond = d.beyond;
     result.agrees = d.beyond == 0;
     if (!result.agrees && run.first_difference() == nullptr)
-      run.cause = cause({ours, values, reference_.pictures(), result.relative});
+      run.cause = cause({ours, values, reference_.pictures(), result.relative,
+                         static_cast<double>(d.beyond) / static_cast<double>(ours.size())});
     run.stages.push_back(std::move(result));
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "infer/text_format.h"
@@ -37,7 +38,7 @@ Line fitted(const StageValues& v, std::size_t channel) {
   for_channel(v, channel, channel,
               [&](double a, double b) { n += 1, x += a, y += b, xx += a * a, xy += a * b, yy += b * b; });
   const double variance = xx - x * x / n;
-  if (variance <= 0) return {0, 0, INFINITY};
+  if (variance <= 0) return {0, 0, std::numeric_limits<double>::infinity()};
   Line line;
   line.scale = (xy - x * y / n) / variance;
   line.shift = (y - line.scale * x) / n;
@@ -157,7 +158,8 @@ std::string tokens_cause(const StageValues& v, const ModelConfig& config) {
 
 std::string block_cause(const StageValues& v, int64_t block) {
   if (is_rounding(v)) return kRoundingCause;
-  if (v.relative < 5e-3)
+  constexpr double kSmall = 5e-3, kEverywhere = 0.2;
+  if (v.relative < kSmall && v.beyond > kEverywhere)
     return "small everywhere: eps of the norms, kind of GELU (erf, tanh, quick), or a reference in less than fp32";
   return concat(
       "weights of block ", block,

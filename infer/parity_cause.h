@@ -15,6 +15,7 @@ struct StageValues {
   std::span<const float> ours, theirs;
   int64_t images = 0;
   double relative = 0;  // |difference| / |reference|
+  double beyond = 0;    // share of the values outside the tolerance
 };
 
 /// Of pixels [n, 3, S, S].

@@ -67,7 +67,7 @@ void check_pixels(const cv::Mat& pixels) {
 
 cv::Mat new_pixels(int64_t width, int64_t height) {
   try {
-    return {static_cast<int>(height), static_cast<int>(width), CV_8UC3};
+    return cv::Mat(static_cast<int>(height), static_cast<int>(width), CV_8UC3);
   } catch (const cv::Exception& error) {
     if (error.code == cv::Error::StsNoMem) throw std::bad_alloc();
     throw;

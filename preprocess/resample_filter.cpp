@@ -29,13 +29,13 @@ double sinc(double x) {
   return std::sin(x) / x;
 }
 
-/// A sinc under Hamming's window.
+/// A sinc under Hamming's window, whose numbers are floats in Pillow.
 double hamming_weight(double x) {
   x = std::abs(x);
   if (x == 0.0) return 1.0;
   if (x >= 1.0) return 0.0;
   x *= std::numbers::pi;
-  return std::sin(x) / x * (0.54 + 0.46 * std::cos(x));
+  return std::sin(x) / x * (double{0.54f} + double{0.46f} * std::cos(x));
 }
 
 /// Of three lobes.

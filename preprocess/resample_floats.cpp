@@ -73,48 +73,59 @@ FloatTaps make_taps(int64_t source, int64_t target, int64_t begin, int64_t count
   return taps;
 }
 
-// ---- Passes; sums are fused, too
+// ---- Passes
+// torch's sums: the first product, then fours of rounded products added one by one, then what is left fused. The file
+// is compiled without contraction, so that only std::fma fuses.
+
+constexpr int64_t kGroup = 4;
+
+/// Taps behind the first that are not fused.
+int64_t rounded_taps(int64_t count) { return (count - 1) / kGroup * kGroup; }
 
 [[gnu::always_inline]] inline void narrow_row_body(const float* values, const uint8_t* source, const FloatTaps& taps,
                                                    float* out) {
   for (std::size_t x = 0; x < taps.first.size(); ++x, out += 3) {
     const float* weight = taps.weight(static_cast<int64_t>(x));
     const uint8_t* pixel = source + taps.first[x] * 3;
-    float red = 0, green = 0, blue = 0;
-    for (int64_t t = 0; t < taps.count[x]; ++t, pixel += 3) {
-      red = std::fma(values[pixel[0]], weight[t], red);
-      green = std::fma(values[pixel[1]], weight[t], green);
-      blue = std::fma(values[pixel[2]], weight[t], blue);
+    const int64_t count = taps.count[x], rounded = rounded_taps(count);
+    for (int c = 0; c < 3; ++c) {
+      float sum = values[pixel[c]] * weight[0];
+      int64_t t = 1;
+      for (; t <= rounded; ++t) sum += values[pixel[t * 3 + c]] * weight[t];
+      for (; t < count; ++t) sum = std::fma(values[pixel[t * 3 + c]], weight[t], sum);
+      out[c] = sum;
     }
-    out[0] = red;
-    out[1] = green;
-    out[2] = blue;
   }
 }
 
-[[gnu::always_inline]] inline void add_row_body(const float* row, float weight, float* sums, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) sums[i] = std::fma(row[i], weight, sums[i]);
+[[gnu::always_inline]] inline void add_row_body(const float* row, float weight, bool fused, float* sums, int64_t n) {
+  if (fused)
+    for (int64_t i = 0; i < n; ++i) sums[i] = std::fma(row[i], weight, sums[i]);
+  else
+    for (int64_t i = 0; i < n; ++i) sums[i] += row[i] * weight;
 }
 
 struct FloatPasses {
   /// A row of RGB bytes, looked up in `values`, into one pixel for each output of the taps.
   void (*narrow_row)(const float* values, const uint8_t* source, const FloatTaps& taps, float* out);
   /// sums += row * weight.
-  void (*add_row)(const float* row, float weight, float* sums, int64_t n);
+  void (*add_row)(const float* row, float weight, bool fused, float* sums, int64_t n);
 };
 
 void narrow_row_any(const float* values, const uint8_t* source, const FloatTaps& taps, float* out) {
   narrow_row_body(values, source, taps, out);
 }
-void add_row_any(const float* row, float weight, float* sums, int64_t n) { add_row_body(row, weight, sums, n); }
+void add_row_any(const float* row, float weight, bool fused, float* sums, int64_t n) {
+  add_row_body(row, weight, fused, sums, n);
+}
 
 #if defined(__x86_64__)
 [[gnu::target("avx2,fma")]] void narrow_row_fma(const float* values, const uint8_t* source, const FloatTaps& taps,
                                                 float* out) {
   narrow_row_body(values, source, taps, out);
 }
-[[gnu::target("avx2,fma")]] void add_row_fma(const float* row, float weight, float* sums, int64_t n) {
-  add_row_body(row, weight, sums, n);
+[[gnu::target("avx2,fma")]] void add_row_fma(const float* row, float weight, bool fused, float* sums, int64_t n) {
+  add_row_body(row, weight, fused, sums, n);
 }
 #endif
 
@@ -144,8 +155,9 @@ cv::Mat resample_floats(const cv::Mat& picture, int64_t width, int64_t height, c
   cv::Mat out(static_cast<int>(window.height), static_cast<int>(window.width), CV_32FC3, cv::Scalar::all(0));
   for (int64_t y = 0; y < window.height; ++y) {
     const int64_t first = rows.first[static_cast<std::size_t>(y)] - top;
-    for (int64_t t = 0, n = rows.count[static_cast<std::size_t>(y)]; t < n; ++t)
-      pass.add_row(narrow.ptr<float>(static_cast<int>(first + t)), rows.weight(y)[t],
+    const int64_t count = rows.count[static_cast<std::size_t>(y)];
+    for (int64_t t = 0; t < count; ++t)
+      pass.add_row(narrow.ptr<float>(static_cast<int>(first + t)), rows.weight(y)[t], t > rounded_taps(count),
                    out.ptr<float>(static_cast<int>(y)), window.width * 3);
   }
   return out;

@@ -16,16 +16,26 @@ namespace vit::tools {
 namespace {
 
 struct ImportArgs {
-  std::string source, out, head, config;
+  std::string source, out, head, config, json;
   int64_t classes = 0;
   bool force = false, dry_run = false;
   ImportModelOptions options;
 };
 
-void line(const char* name, const std::string& text) { std::cout << pad_right(name, 13) << printable(text) << '\n'; }
+/// What was recognised, a line each.
+class Lines {
+ public:
+  explicit Lines(std::ostream& out) : out_(out) {}
+  void operator()(const char* name, const std::string& text) const {
+    out_ << pad_right(name, 13) << printable(text) << '\n';
+  }
+
+ private:
+  std::ostream& out_;
+};
 
 /// One line a reason.
-void print_dropped(const std::vector<ImportReport::Dropped>& dropped) {
+void print_dropped(const std::vector<ImportReport::Dropped>& dropped, const Lines& line) {
   std::map<std::string, std::vector<std::string>> by_reason;
   for (const auto& tensor : dropped) by_reason[tensor.why].push_back(tensor.name);
   for (const auto& [why, names] : by_reason)
@@ -33,7 +43,13 @@ void print_dropped(const std::vector<ImportReport::Dropped>& dropped) {
          concat(names.front(), names.size() > 1 ? concat(" and ", names.size() - 1, " more") : "", ": ", why));
 }
 
-void print_report(const ImportedModel& imported) {
+/// Known numbers are those of the file; parts that it leaves out (biases of keys) are zeros here.
+std::string parameters_text(int64_t theirs, int64_t ours) {
+  if (theirs == ours) return std::to_string(ours);
+  return concat(theirs, " of the file, ", ours, " here");
+}
+
+void print_report(const ImportedModel& imported, const Lines& line) {
   const Model& model = imported.open.model;
   const ModelConfig& c = model.config;
   const ImportReport& report = imported.report;
@@ -43,7 +59,7 @@ void print_report(const ImportedModel& imported) {
        concat(c.image_size, " x ", c.image_size, " in patches of ", c.patch_size, ", ", c.tokens().count(), " tokens"));
   line("layers", concat(c.depth, " of width ", c.width, ", ", c.heads, " heads, MLP ", c.mlp_width));
   line("config", json_text(to_json(c)));
-  line("parameters", std::to_string(model.layout.parameter_count()));
+  line("parameters", parameters_text(report.parameters, model.layout.parameter_count()));
   line("one picture", concat(fixed(forward_flops(c).total() / 1e9, 3), " GFLOP"));
   line("classes", model.class_names.empty() ? concat(c.classes, " without names: ", report.labels)
                                             : concat(class_summary(model.class_names), " (", report.labels, ")"));
@@ -52,7 +68,29 @@ void print_report(const ImportedModel& imported) {
   if (!model.origin.contains("licence")) line("note", "the licence is not known (--licence)");
   for (const std::string& text : report.assumed) line("assumed", text);
   for (const std::string& text : report.notes) line("note", text);
-  print_dropped(report.dropped);
+  print_dropped(report.dropped, line);
+}
+
+nlohmann::ordered_json report_json(const ImportArgs& args, const ImportedModel& imported) {
+  const Model& model = imported.open.model;
+  const ImportReport& report = imported.report;
+  nlohmann::ordered_json dropped = nlohmann::ordered_json::array();
+  for (const auto& tensor : report.dropped)
+    dropped.push_back({{"name", printable(tensor.name)}, {"why", printable(tensor.why)}});
+  return {{"source", printable(args.source)},
+          {"out", args.dry_run ? nlohmann::ordered_json() : nlohmann::ordered_json(printable(args.out))},
+          {"family", report.family},
+          {"config", to_json(model.config)},
+          {"parameters", model.layout.parameter_count()},
+          {"parameters_of_source", report.parameters},
+          {"preprocess", model.preprocess},
+          {"preprocess_source", printable(report.preprocess)},
+          {"class_names", printable(model.class_names)},
+          {"labels_source", printable(report.labels)},
+          {"origin", model.origin},
+          {"assumed", printable(report.assumed)},
+          {"notes", printable(report.notes)},
+          {"dropped", dropped}};
 }
 
 ImportModelOptions library_options(const ImportArgs& args) {
@@ -70,12 +108,18 @@ int run_import(const ImportArgs& args) {
   std::vector<std::filesystem::path> inputs{args.source};
   for (const std::filesystem::path& input : {options.config, options.head, std::filesystem::path(options.labels)})
     if (!input.empty()) inputs.push_back(input);
-  if (!args.dry_run) check_outputs({{args.out, OutputKind::file}}, inputs, args.force);
+  std::vector<Output> outputs;
+  if (!args.dry_run) outputs.push_back({args.out, OutputKind::file});
+  if (!args.json.empty()) outputs.push_back({args.json});
+  check_outputs(outputs, inputs, args.force);
   const ImportedModel imported = import_model(args.source, options);
-  print_report(imported);
-  if (args.dry_run) return kDone;
-  save_model(args.out, imported.open.model, imported.open.weights);
-  line("written", args.out);
+  const Lines line(text_beside(args.json));
+  print_report(imported, line);
+  if (!args.dry_run) {
+    save_model(args.out, imported.open.model, imported.open.weights);
+    line("written", args.out);
+  }
+  if (!args.json.empty()) write_output(args.json, json_text(report_json(args, imported), 2) + "\n");
   return kDone;
 }
 
@@ -117,6 +161,8 @@ void add_import_command(CLI::App& parent, Run& run) {
   command->add_option("OUT", args->out, "model file to write (.h5)")->type_name("")->required();
   add_choices(*command, *args);
   command->add_flag("--dry-run", args->dry_run, "tell what would be imported, write nothing");
+  command->add_option("--json", args->json, "write what was recognised as JSON, - for standard output")
+      ->type_name("FILE");
   add_force_option(*command, args->force);
   command->footer(
       concat("Families:\n", import_families_help(), "\n\nRules of preprocessing:\n", published_rules_help()));

@@ -108,6 +108,8 @@ int main(int argc, char** argv) {
   // Large blocks go back to the system when they are freed; glibc would raise the limit after the first one and keep
   // the holes that reading and packing leave between the weights.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  // Blocks a little smaller come and go as HDF5 writes its chunks: without this each of them is asked for anew.
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
   // One heap: those of single threads keep what was freed. Steady loops do not allocate, so nobody waits for it.
   mallopt(M_ARENA_MAX, 1);
 #endif

@@ -127,7 +127,7 @@ cv::Mat new_picture(const ByteView& file, int64_t width, int64_t height, const D
   return picture;
 }
 
-cv::Mat new_clipped(const cv::Mat& picture) { return {picture.rows, picture.cols, CV_8UC1}; }
+cv::Mat new_clipped(const cv::Mat& picture) { return cv::Mat(picture.rows, picture.cols, CV_8UC1); }
 
 ImageSize stated_size(std::span<const uint8_t> bytes, std::string_view name, const DecodeLimits& limits) {
   const Format& format = format_of(bytes, name);

@@ -153,12 +153,13 @@ class PieceReader {
       clip_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, layout_.planes ? 1 : samples_.a_pixel,
                     image.clipped.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     for (int64_t row = 0; row < rows; ++row) {
-      const uint8_t* from = piece_.data() + row * columns * used;
-      if (!layout_.planes && samples_.bits == 8 && samples_.a_pixel == used) {
+      const uint8_t* from = row_.data();
+      if (layout_.planes) {
+        from = piece_.data() + row * columns * used;
+      } else if (samples_.bits == 8 && samples_.a_pixel == used) {
         from = encoded_.data() + row * row_bytes_;  // it is what read_tiff_row would make
-      } else if (!layout_.planes) {
+      } else {
         read_tiff_row(samples_, encoded_.data() + row * row_bytes_, columns, samples_.a_pixel, used, row_.data(), used);
-        from = row_.data();
       }
       tiff_row_to_rgb(samples_, from, columns, image.rgb.ptr(static_cast<int>(y + row), static_cast<int>(x)));
     }
@@ -228,10 +229,12 @@ ImageSize size_of_tiff(const ByteView& file, const DecodeLimits& limits) {
   const int64_t entries = directory + (big_file ? 8 : 2);
   const int64_t stated = big_file ? offset(directory) : u16(directory);
   int64_t sides[2] = {1, 1};
+  bool had[2] = {};  // of fields that are there twice the first counts, as for libtiff
   for (int64_t i = 0, n = std::min(stated, (file.size() - entries) / entry_bytes); i < n; ++i) {
     const int64_t entry = entries + i * entry_bytes, tag = u16(entry), value = entry + (big_file ? 12 : 8);
-    if (tag == TIFFTAG_IMAGEWIDTH || tag == TIFFTAG_IMAGELENGTH)
-      sides[tag - TIFFTAG_IMAGEWIDTH] = u16(entry + 2) == TIFF_SHORT ? u16(value) : u32(value);
+    if (tag != TIFFTAG_IMAGEWIDTH && tag != TIFFTAG_IMAGELENGTH) continue;
+    const auto side = static_cast<size_t>(tag - TIFFTAG_IMAGEWIDTH);
+    if (!std::exchange(had[side], true)) sides[side] = u16(entry + 2) == TIFF_SHORT ? u16(value) : u32(value);
   }
   return checked_size(file, sides[0], sides[1], limits);
 }

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 """Writes tests/fuzz/corpus/TARGET/seed_*: small good files from which the fuzzers begin.
 
-Usage: make_seeds.py build/release/bin/mutate_files
-Needs: numpy pillow opencv-python-headless tifffile (as tests/preprocess/picture_variants.py)
+Needs: numpy h5py pillow opencv-python-headless tifffile (as tests/preprocess/picture_variants.py)
 """
+import bz2
 import gzip
 import io
 import json
+import lzma
 import pathlib
 import struct
-import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 
+import h5py
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -46,10 +46,10 @@ def pictures():
 
 def archives():
     files = {"cat/0.png": b"one", "dog/1.png": b"two" * 50, "cat/2.png": b""}
-    for mode in ("", "gz", "xz", "bz2"):
+    for mode, pack in (("", bytes), ("gz", lambda b: gzip.compress(b, mtime=0)), ("xz", lzma.compress), ("bz2", bz2.compress)):
         for form in (tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
             out = io.BytesIO()
-            with tarfile.open(fileobj=out, mode=f"w:{mode}", format=form) as tar:
+            with tarfile.open(fileobj=out, mode="w", format=form) as tar:
                 for name, data in files.items():
                     info = tarfile.TarInfo(name if form == tarfile.USTAR_FORMAT else "x" * 110 + "/" + name)
                     info.size = len(data)
@@ -59,12 +59,12 @@ def archives():
                     link.type, link.linkname = kind, "../cat/0.png" if kind == tarfile.SYMTYPE else "cat/0.png"
                     tar.addfile(link)
             if mode or form == tarfile.GNU_FORMAT:
-                write("archive", f"tar{mode}_{form}", out.getvalue())
+                write("archive", f"tar{mode}_{form}", pack(out.getvalue()))
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", method) as archive:
             for name, data in files.items():
-                archive.writestr(name.replace("/", "\\") if method else name, data)
+                archive.writestr(zipfile.ZipInfo(name), data, method)
             link = zipfile.ZipInfo("dog/link.png")
             link.external_attr = 0o120777 << 16
             archive.writestr(link, "../cat/0.png")
@@ -114,31 +114,41 @@ def imports():
     write("labels", "id2label", json.dumps({"id2label": dict(enumerate(names))}).encode())
 
 
-def from_examples(program):
-    """Files that the program itself writes, and those that others would."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([program, "--examples", folder], check=True)
-        root = pathlib.Path(folder)
-        for kind, target in (("model", "hdf5_model"), ("data", "hdf5_data"), ("foreign data", "hdf5_data"),
-                             ("parity dump", "hdf5_parity")):
-            for path in sorted((root / kind).iterdir()):
-                write(target, f"{kind.replace(' ', '_')}_{path.stem}", path.read_bytes())
-        config = json.loads((root / "run config" / "0.json").read_text())
-        write("model_json", "run", json.dumps(config).encode())
-        for name in ("model", "preprocess", "augment"):
-            if isinstance(config.get(name), dict):
-                write("model_json", name, json.dumps(config[name]).encode())
+def hdf5():
+    infer = HERE.parent / "infer"
+    write("hdf5_model", "parity", (infer / "parity_model.h5").read_bytes())
+    write("hdf5_parity", "dump", (infer / "parity_dump.h5").read_bytes())
+    pixels = np.arange(9 * 4 * 4 * 3, dtype=np.uint8).reshape(9, 4, 4, 3)
+    picture = b"P6 1 1 255\nabc"
+    for newest in (False, True):
+        for packed in ({}, {"compression": "gzip", "shuffle": True}):
+            out = io.BytesIO()
+            with h5py.File(out, "w", libver="latest" if newest else "earliest") as f:
+                f.attrs["format"], f.attrs["version"] = np.bytes_("vit-dataset"), np.bytes_("1")
+                f["class_names"] = np.array([b"cat", b"dog"], dtype=h5py.string_dtype("utf-8", 8))
+                f["train/labels"] = (np.arange(9) % 2).astype("<i4")
+                f.create_dataset("train/images", data=pixels, chunks=(2, 4, 4, 3), fletcher32=True, **packed)
+                f["test/labels"] = np.array([1, 0], "<i4")
+                f["test/encoded"] = np.frombuffer(picture * 2, np.uint8)
+                f["test/offsets"] = np.array([0, len(picture), 2 * len(picture)], "<i8")
+            write("hdf5_data", f"{'newest' if newest else 'oldest'}{'_packed' * bool(packed)}", out.getvalue())
+
+
+def configs():
+    """What model files hold as text."""
+    with h5py.File(HERE.parent / "infer" / "parity_model.h5") as f:
+        for name in ("config", "preprocess"):
+            write("model_json", name, f[name][0])
+    for path in sorted((HERE.parent / "golden").glob("*.h5")):
+        with h5py.File(path) as f:
+            write("model_json", path.stem, json.dumps(json.loads(bytes(f["case"][:]))["config"]).encode())
+    run = {"epochs": 3, "batch": 32, "lr": 0.001, "model": "vit_tiny6_patch4_32"}
+    write("model_json", "run", json.dumps(run).encode())
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    pictures()
-    archives()
-    arrays()
-    tensors()
-    imports()
-    from_examples(sys.argv[1])
+    for make in (pictures, archives, arrays, tensors, imports, hdf5, configs):
+        make()
 
 
 if __name__ == "__main__":

@@ -89,9 +89,16 @@ TEST_P(ImportedGolden, ExportedWeightsAreImportedBitByBit) {
   const Model& model = imported.open.model;
   const Family& family = family_of(imported.report.family);
   if (family.rules == nullptr) GTEST_SKIP() << family.word << " is not exported";
-  const std::shared_ptr<const TensorFile> exported = exported_tensors(family, model, imported.open.weights);
+  std::shared_ptr<const TensorFile> exported;
+  try {
+    exported = exported_tensors(family, model, imported.open.weights);
+  } catch (const Error& error) {
+    ASSERT_EQ(error.kind(), ErrorKind::usage);
+    GTEST_SKIP() << error.what();
+  }
   nlohmann::json config;
   if (fs::exists(folder_ / "config.json")) config = nlohmann::json::parse(std::ifstream(folder_ / "config.json"));
+  if (config.contains("image_size")) config["image_size"] = model.config.image_size;  // positions may be resized
   const ImportedWeights again = import_weights(exported, config, {}, family.word);
   ASSERT_EQ(again.open.model.layout.all().size(), model.layout.all().size());
   for (std::size_t i = 0; i < model.layout.all().size(); ++i) {

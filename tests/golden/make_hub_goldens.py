@@ -3,19 +3,22 @@
 Per case a folder as the package's own save function writes it (config, weights, preprocessor), and expected.json: what
 the package computes from each picture of OUT/pictures on, with its Pillow processors, in double. Weights are random and
 rounded to few bits, so that they pack well. Versions and seed stand in expected.json.
-With --published the sizes that are published, untouched random weights and photograph-like pictures (not for the
-repository: hundreds of megabytes each).
-Needs torch, transformers, open_clip, timm, safetensors, Pillow, numpy.
+With --published the sizes that are published, with the package's own random weights and larger pictures (not for the
+repository: hundreds of megabytes each). --check VIT imports and classifies with that program, and compares.
+Needs torch, transformers, open_clip, timm, safetensors, Pillow, numpy, h5py.
 """
 import argparse
 import json
 import os
 import shutil
+import subprocess
+import time
 import zlib
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import h5py
 import numpy as np
 import open_clip
 import timm
@@ -197,7 +200,7 @@ class OpenClip:
 def small_timm_tower(cfg, build):
     """timm names its towers by published sizes; a small one of the same kind takes its place."""
     published = timm.create_model
-    small = dict(embed_dim=32, depth=2, num_heads=4, mlp_ratio=1.5, patch_size=8, img_size=32)
+    small = dict(embed_dim=32, depth=2, num_heads=1, mlp_ratio=1.5, patch_size=8, img_size=32)  # heads by the width
     timm.create_model = lambda name, **kw: published(name, **(kw | small))
     try:
         return build(**cfg)
@@ -332,17 +335,54 @@ def published_cases():
     }
 
 
+def outputs_of(vit, model, pictures, folder):
+    """What `vit classify` gives for each picture: the logits, or the features of a model without a head."""
+    features = folder / "features.h5"
+    lines = subprocess.run([vit, "classify", model, *pictures, "--format", "jsonl", "--logits", "--embeddings", features,
+                            "--force"], check=True, capture_output=True, text=True).stdout.splitlines()
+    rows = [json.loads(line).get("logits") or [] for line in lines]
+    if all(rows):
+        return np.array(rows)
+    with h5py.File(features) as file:
+        return file["embeddings"][:]
+
+
+def check(vit, out, names):
+    """Imports each folder and compares; says how long the import took and how much memory."""
+    for name in names:
+        folder, model = out / name, out / f"{name}.h5"
+        expected = json.loads((folder / "expected.json").read_text())
+        pictures = [str(out / "pictures" / p) for p in expected["outputs"]]
+        want = np.array(list(expected["outputs"].values()))
+        begin = time.perf_counter()
+        done = subprocess.run(["/usr/bin/time", "-f", "%M", vit, "model", "import", folder, model, "--force"], check=True,
+                              capture_output=True, text=True)
+        seconds = time.perf_counter() - begin
+        got = outputs_of(vit, model, pictures, out)
+        ordered = np.take_along_axis(got, np.argsort(-want), 1)  # outputs that fall, but for rounding
+        swapped = (ordered - np.minimum.accumulate(ordered, 1)).max()
+        parameters = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("parameters"))
+        print(f"{name:26} parameters {parameters:>10} of {expected['made_with']['parameters_of_source']}, largest error "
+              f"{abs(got - want).max():.2g} of {abs(want).max():.3g}, first {'equal' if (got.argmax(1) == want.argmax(1)).all() else 'DIFFERS'}, "
+              f"outputs that change places differ by {swapped:.1g}, "
+              f"import {seconds:.2f} s, {int(done.stderr.split()[-1]) >> 10} MiB, "
+              f"file {(folder / 'model.safetensors').stat().st_size >> 20} MiB", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("cases", nargs="*")
     parser.add_argument("--published", action="store_true")
+    parser.add_argument("--check", metavar="VIT", help="compare what is in OUT, make nothing")
     args = parser.parse_args()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
-    make_pictures(args.out / "pictures", LARGE_PICTURES if args.published else SMALL_PICTURES)
     cases = published_cases() if args.published else small_cases()
+    if args.check:
+        return check(args.check, args.out, args.cases or cases)
+    make_pictures(args.out / "pictures", LARGE_PICTURES if args.published else SMALL_PICTURES)
     for name, case in cases.items():
         if args.cases and name not in args.cases:
             continue

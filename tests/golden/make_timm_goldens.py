@@ -58,14 +58,14 @@ def outputs(model, transform, picture):
 class Timm:
     """A folder of save_for_hf; `args` are its model_args. `cfg` changes the pretrained_cfg; `edit` the folder."""
 
-    def __init__(self, architecture, cfg=None, edit=None, bare=False, options=None, run=None, **args):
-        self.architecture, self.cfg, self.edit, self.bare, self.run = architecture, cfg or {}, edit, bare, run
+    def __init__(self, architecture, cfg=None, edit=None, bare=False, options=None, **args):
+        self.architecture, self.cfg, self.edit, self.bare = architecture, cfg or {}, edit, bare
         self.options = options or {}
-        self.args = {k: v for k, v in (SMALL | args).items() if v is not None}
+        self.args = SMALL | args
 
     def make(self, folder, name):
         model = draw(timm.create_model(self.architecture, pretrained=False, **self.args), zlib.crc32(name.encode()))
-        side = self.cfg.get("input_size", (3, self.args.get("img_size") or 16, 0))[1]
+        side = self.cfg.get("input_size", (3, self.args["img_size"], 0))[1]
         cfg = dict(model.pretrained_cfg, input_size=(3, side, side)) | self.cfg
         model.pretrained_cfg = cfg
         args = {k: v for k, v in self.args.items() if k != "num_classes"}
@@ -78,13 +78,10 @@ class Timm:
         if self.bare:
             (folder / "config.json").unlink()
         transform = create_transform(**resolve_model_data_config(model), is_training=False)
-        model.double()
-        run = self.run or (lambda m, x: m(x))
-
-        def compute(picture):
-            with torch.no_grad():
-                return run(model, transform(picture)[None].double())[0]
-        return compute, sum(p.numel() for p in model.parameters()), self.options
+        reference = timm.create_model(self.architecture, pretrained=False, **self.args).eval()
+        reference.load_state_dict(model.state_dict())
+        reference.double()  # all but tables of angles, which are as fp32 has them
+        return (lambda p: outputs(reference, transform, p)), sum(p.numel() for p in model.parameters()), self.options
 
 
 class Torchvision:
@@ -297,8 +294,6 @@ def deit3_names(folder, model):
 
 def cases():
     timm_default = dict(crop_pct=0.875, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bicubic")
-    dinov3 = dict(img_size=None)
-    rope_grid = dict(input_size=(3, 16, 16))
     return {
         # VisionTransformer
         "timm_token": Timm("vit_tiny_patch16_224"),
@@ -333,9 +328,9 @@ def cases():
         "timm_eva02": Timm("eva02_tiny_patch14_336"),
         "timm_eva02_split": Timm("eva02_base_patch14_448"),
         "timm_eva02_clip": Timm("eva02_base_patch16_clip_224"),
-        "timm_dinov3": Timm("vit_small_patch16_dinov3", cfg=rope_grid, global_pool="token", **dinov3),
-        "timm_dinov3_qkvb": Timm("vit_small_patch16_dinov3_qkvb", cfg=rope_grid, **dinov3),
-        "timm_dinov3_plus": Timm("vit_small_plus_patch16_dinov3", cfg=rope_grid, **dinov3),
+        "timm_dinov3": Timm("vit_small_patch16_dinov3", global_pool="token"),
+        "timm_dinov3_qkvb": Timm("vit_small_patch16_dinov3_qkvb"),
+        "timm_dinov3_plus": Timm("vit_small_plus_patch16_dinov3"),
         "timm_rope_registers": Timm("vit_medium_patch16_rope_reg1_gap_256"),
         "timm_rope_axial": Timm("vit_small_patch16_rope_224"),
         "timm_rope_axial_positions": Timm("vit_small_patch16_rope_ape_224"),
@@ -360,11 +355,11 @@ def cases():
         "dinov2_head": DinoV2(head_layers=1),
         "dinov2_head_layers": DinoV2(head_layers=4, registers=4),
         "dinov3": Timm("vit_small_patch16_dinov3_qkvb", edit=native_dinov3, bare=True, global_pool="token",
-                       cfg=rope_grid, options=dict(image_size=16, preprocess="timm-dinov3"),
-                       **dinov3 | dict(num_classes=0)),
+                       num_classes=0,
+                       options=dict(image_size=16, preprocess="timm-dinov3")),
         "dinov3_gated": Timm("vit_small_plus_patch16_dinov3_qkvb", edit=native_dinov3, bare=True, global_pool="token",
-                             cfg=rope_grid, options=dict(image_size=16, preprocess="timm-dinov3"),
-                             **dinov3 | dict(num_classes=0)),
+                             num_classes=0,
+                             options=dict(image_size=16, preprocess="timm-dinov3")),
     }
 
 

@@ -43,7 +43,7 @@ def brains():
 
 def pairs(**arrays):
     out = dict(arrays)
-    out.update({f"{name}.f32": np.ascontiguousarray(a).astype(np.float32) for name, a in arrays.items()})
+    out.update({f"{name}.f32": np.asarray(a, np.float32, order="C") for name, a in arrays.items()})
     return out
 
 

@@ -56,6 +56,16 @@ void check_forward() {
       }
     expect_close(y.values(), want, kTolerance<Y>);
     EXPECT_TRUE(y.intact());
+    if constexpr (std::is_same_v<X, Y>) {  // y may be the gates
+      Hidden<X> in_place(width);
+      swiglu_forward(in_place.m.view(), in_place.m.view().columns(0, width));
+      for (int64_t r = 0; r < 5; ++r)
+        for (int64_t c = 0; c < width; ++c) {
+          EXPECT_EQ(as_float(in_place.m(r, c)), as_float(y(r, c)));
+          EXPECT_EQ(in_place.value(r, c), hidden.value(r, c));
+        }
+      EXPECT_TRUE(in_place.m.intact());
+    }
   }
 }
 

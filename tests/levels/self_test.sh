@@ -5,7 +5,7 @@ check=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 cd "$root"
-mkdir -p vit/core vit/kernels vit/layers vit/io vit/model preprocess datasets infer train tools
+mkdir -p vit/core vit/kernels vit/layers vit/io vit/model vit/families preprocess datasets infer train tools
 wrong=0
 
 # expect FILE LINE TEXT: the line, written into the file, must be reported with the text (none: must not be).
@@ -31,6 +31,8 @@ expect vit/core/a.cpp '#include "vit/kernels/gemm.h"' 'vit/core must not include
 expect vit/io/a.cpp '#include "vit/layers/linear.h"' 'vit/io must not include'
 expect infer/a.cpp '#include "datasets/loader.h"' ''
 expect vit/model/a.cpp '#include "vit/io/hdf5.h"' ''
+expect vit/families/a.cpp '#include "vit/model/config.h"' ''
+expect vit/model/a.cpp '#include "vit/families/family.h"' 'vit/model must not include'
 expect vit/core/a.cpp '#include <vector>' ''
 
 expect vit/layers/a.h '#include <opencv2/core.hpp>' 'not to be seen here'

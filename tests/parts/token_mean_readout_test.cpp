@@ -40,8 +40,10 @@ TEST(Part, TokenMeanFeatures) {
     Engine engine(problem.model, {.mode = mode});
     std::vector<float> logits(static_cast<std::size_t>(4 * config.classes)), want = logits;
     std::vector<float> features(static_cast<std::size_t>(4 * width));
-    engine.run(problem.rows(),
-               {.logits = {logits.data(), {4, config.classes}}, .embeddings = {features.data(), {4, width}}});
+    EngineOutputs outputs;
+    outputs.logits = TensorView<float>(logits.data(), {4, config.classes});
+    outputs.embeddings = TensorView<float>(features.data(), {4, width});
+    engine.run(problem.rows(), outputs);
     set_thread_count(0);
     const float* weight = at(problem.model.weights, *problem.model.layout.find("head.weight"));
     const float* bias = at(problem.model.weights, *problem.model.layout.find("head.bias"));

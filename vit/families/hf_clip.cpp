@@ -84,10 +84,12 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 }
 
 std::vector<Rule> rules(const ModelConfig& config) {
-  if (config.patch_bias || !config.pre_norm || config.pooling != "token")
-    fail(ErrorKind::usage, "[", kWord, "] needs pre_norm, no patch_bias and pooling token; the model ", config.name,
+  const bool classifier = config.pooling == "avg" && config.final_norm == FinalNorm::none;
+  if (config.patch_bias || !config.pre_norm || (config.pooling != "token" && !classifier))
+    fail(ErrorKind::usage, "[", kWord,
+         "] needs pre_norm, no patch_bias, and pooling token or avg without a last norm; ", "the model ", config.name,
          " is another");
-  return rules_of(config, Head::projection);
+  return rules_of(config, classifier ? Head::classifier : Head::projection);
 }
 
 }  // namespace

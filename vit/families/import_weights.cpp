@@ -65,6 +65,15 @@ void check_coverage(const TensorFile& file, const Family& family, const Recognis
          "; is it of another family (--family), or does its config.json belong to another file?");
 }
 
+int64_t used_parameters(const TensorFile& file, const std::vector<Rule>& rules) {
+  std::set<std::string_view> used;
+  int64_t count = 0;
+  for (const Rule& rule : rules)
+    for (const Piece& piece : rule.pieces)
+      if (!piece.name.empty() && used.insert(piece.name).second) count += find_tensor(file, piece.name)->count;
+  return count;
+}
+
 /// Each parameter has one rule, with as many values.
 void check_rules(const Family& family, const ParameterLayout& layout, const std::vector<Rule>& rules,
                  const std::vector<bool>& drawn) {
@@ -89,10 +98,13 @@ void drop_head(const ParameterLayout& layout, Recognised& found) {
 }
 
 Recognised read(const Family& family, const Checkpoint& checkpoint, const ImportOptions& options) {
-  Recognised found = family.read(checkpoint, options);
+  Recognised found;
   try {
+    found = family.read(checkpoint, options);
     validate(found.config);
-  } catch (const Error& error) {  // the sizes are the file's
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::usage || options.image_size > 0) throw;
+    // Sizes that no model has are the file's.
     fail(ErrorKind::data, error.what(), " (read from ", checkpoint.tensors.path().string(), " as ", family.word, ")");
   }
   if (options.new_classes) {
@@ -117,6 +129,7 @@ ImportedWeights import_weights(std::shared_ptr<const TensorFile> file, const nlo
   for (const Parameter& p : model.layout.all()) drawn.push_back(options.new_classes && p.role.task);
   check_rules(*imported.family, model.layout, found.rules, drawn);
   check_coverage(*file, *imported.family, found);
+  imported.parameters = used_parameters(*file, found.rules);
   imported.open.weights = gathered(std::move(file), model, std::move(found.rules));
   imported.dropped = std::move(found.dropped);
   imported.assumed = std::move(found.assumed);

@@ -22,7 +22,8 @@ std::shared_ptr<const TensorFile> unwrapped(std::shared_ptr<const TensorFile> fi
 
 struct ImportedWeights {
   const Family* family = nullptr;
-  OpenModel open;  // a model without preprocessing and labels, whose weights are read from the file
+  OpenModel open;          // a model without preprocessing and labels, whose weights are read from the file
+  int64_t parameters = 0;  // numbers of the file that the model is made of; ours may have zeros where it has nothing
   std::vector<Dropped> dropped;
   std::vector<std::string> assumed;
   std::vector<std::string> notes;

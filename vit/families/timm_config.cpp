@@ -17,12 +17,12 @@ const nlohmann::json& child(const nlohmann::json& config, const char* field) {
   return config.is_object() && config.contains(field) && config[field].is_object() ? config[field] : none;
 }
 
-/// A side that stands alone or twice.
+/// A side that stands alone, twice, or twice behind the number of colours.
 std::optional<int64_t> side_of(const nlohmann::json& config, const char* field) {
   if (!config.is_object() || !config.contains(field) || config[field].is_null()) return std::nullopt;
   const nlohmann::json& value = config[field];
   const bool list = value.is_array() && !value.empty();
-  if (list && (!value.front().is_number_integer() || value.back() != value.front()))
+  if (list && value.size() > 1 && value[value.size() - 2] != value.back())
     fail(ErrorKind::data, "[config.json] ", field, ": needs the side of a square, has ", json_text(value));
   return config_integer(nlohmann::json{{field, list ? value.back() : value}}, field, 0);
 }

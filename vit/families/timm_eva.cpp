@@ -26,6 +26,14 @@ int64_t usual_heads(const ModelConfig& c) {
   return std::max<int64_t>(c.width / 64, 1);
 }
 
+/// By the architecture, whatever parts its arguments change; without one by the parts.
+float eps_of(const TimmConfig& timm, const ModelConfig& c) {
+  const bool small = timm.architecture().empty()
+                         ? !c.pre_norm && c.rope != RopeLayout::dinov3
+                         : !timm.named("_dinov3") && !timm.named("_lingbot") && !timm.named("vit_pe_");
+  return small ? 1e-6f : 1e-5f;
+}
+
 /// The number behind the last `word` of a name; 0 where there is none.
 int64_t number_behind(const std::string& name, std::string_view word) {
   const std::size_t at = name.rfind(word);
@@ -109,16 +117,17 @@ void read_pooling(const Checkpoint& checkpoint, const TimmConfig& timm, ModelCon
   if (c.final_norm == (c.pooling == "avg" ? FinalNorm::after : FinalNorm::before)) c.final_norm = FinalNorm::by_pooling;
 }
 
+const std::vector<std::string_view> kSplitWeights{"blocks.{}.attn.q_proj.weight", "blocks.{}.attn.k_proj.weight",
+                                                  "blocks.{}.attn.v_proj.weight"};
+const std::vector<std::string_view> kSplitBiases{"blocks.{}.attn.q_proj.bias", kIdle, "blocks.{}.attn.v_proj.bias"};
+
 std::vector<NameRow> rows_of(const Checkpoint& checkpoint) {
   const std::string_view weight = "blocks.{}.attn.qkv.weight", bias = "blocks.{}.attn.qkv.bias";
   std::vector<NameRow> rows;
   if (checkpoint.has("blocks.0.attn.q_proj.weight")) {
-    rows.push_back(
-        {weight, {"blocks.{}.attn.q_proj.weight", "blocks.{}.attn.k_proj.weight", "blocks.{}.attn.v_proj.weight"}});
-    const bool biased = checkpoint.has("blocks.0.attn.k_proj.bias");
-    rows.push_back(
-        {bias,
-         {"blocks.{}.attn.q_proj.bias", biased ? "blocks.{}.attn.k_proj.bias" : kIdle, "blocks.{}.attn.v_proj.bias"}});
+    rows.push_back({weight, kSplitWeights});
+    rows.push_back({bias, kSplitBiases});
+    if (checkpoint.has("blocks.0.attn.k_proj.bias")) rows.back().theirs[1] = "blocks.{}.attn.k_proj.bias";
   } else if (!checkpoint.has("blocks.0.attn.qkv.bias")) {
     rows.push_back({bias, {"blocks.{}.attn.q_bias", kIdle, "blocks.{}.attn.v_bias"}});
   }
@@ -159,8 +168,7 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   const int64_t side = timm_grid(checkpoint, timm, config, found.assumed);
   config.image_size = side * config.patch_size;
   read_rope(checkpoint, timm, side, config);
-  const bool older = timm.named("eva02_"), newer = timm.named("_dinov3");  // which say it by their names
-  config.eps = newer || (!older && (config.pre_norm || config.rope == RopeLayout::dinov3)) ? 1e-5f : 1e-6f;
+  config.eps = eps_of(timm, config);
   timm.apply(config);
   if (config.rope == RopeLayout::mixed)  // shows it
     config.heads = checkpoint.shape("rope.freqs", 4)[2];
@@ -179,16 +187,21 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
   return found;
 }
 
-/// Fused q, k, v with biases of their own: as most of the class.
+/// As the published architectures of such parts name them.
 std::vector<Rule> rules(const ModelConfig& config) {
   if (config.distilled) fail(ErrorKind::usage, "[timm-eva] Eva has no distillation token (family timm has)");
   std::vector<NameRow> rows{{"blocks.{}.ls1.gamma", {"blocks.{}.gamma_1"}},
                             {"blocks.{}.ls2.gamma", {"blocks.{}.gamma_2"}}};
+  const bool gated = config.mlp == "swiglu", large_eva02 = gated && config.mlp_norm;
   const bool plain_bias = config.pre_norm || config.rope == RopeLayout::mixed ||
                           (config.rope == RopeLayout::axial && config.rope_reference == 0);  // attn_type 'rope'
-  if (!plain_bias)
+  if (large_eva02) {
+    rows.push_back({"blocks.{}.attn.qkv.weight", kSplitWeights});
+    rows.push_back({"blocks.{}.attn.qkv.bias", kSplitBiases});
+  } else if (!plain_bias) {
     rows.push_back({"blocks.{}.attn.qkv.bias", {"blocks.{}.attn.q_bias", kIdle, "blocks.{}.attn.v_bias"}});
-  if (config.mlp == "swiglu" && config.mlp_norm) {
+  }
+  if (large_eva02 || (gated && config.rope == RopeLayout::dinov3)) {
     rows.push_back({"blocks.{}.mlp.fc1.weight", {"blocks.{}.mlp.fc1_g.weight", "blocks.{}.mlp.fc1_x.weight"}});
     rows.push_back({"blocks.{}.mlp.fc1.bias", {"blocks.{}.mlp.fc1_g.bias", "blocks.{}.mlp.fc1_x.bias"}});
   }

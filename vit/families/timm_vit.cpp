@@ -27,6 +27,7 @@ constexpr std::array kNamed{
     Named{.part = "vit_so400m_patch16_siglip", .activation = Activation::gelu_tanh},
     Named{.part = "vit_giantopt_patch16_siglip", .activation = Activation::gelu_tanh},
     Named{.part = "vit_base_patch16_gap_224", .heads = 16},
+    Named{.part = "vit_giant_patch16_radio", .head_size = 64},
     Named{.part = "test_vit", .head_size = 32},
 };
 
@@ -36,17 +37,21 @@ constexpr std::array<std::string_view, 3> kStrangers{"_rpn_", "vit_dwee", "vit_d
 /// Widths whose heads are 16, all other heads being 64 wide; AIMv2's are 128.
 constexpr std::array<int64_t, 4> kSixteenHeads{1152, 1280, 1408, 1664};
 
+bool is_aim(const ModelConfig& c) { return c.norm == "rmsnorm" && c.mlp == "swiglu"; }
+
 int64_t usual_heads(const ModelConfig& c) {
-  if (c.norm == "rmsnorm" && c.mlp == "swiglu") return c.width / 128;
+  if (is_aim(c)) return std::max<int64_t>(c.width / 128, 1);
   if (std::ranges::find(kSixteenHeads, c.width) != kSixteenHeads.end()) return 16;
   if (c.width == 1536 && c.mlp == "mlp") return 16;  // SigLIP 2's giant; DINOv2's has a gated MLP and heads of 64
   return std::max<int64_t>(c.width / 64, 1);
 }
 
-/// CLIP, BEiT-3 and AIMv2 have 1e-5, all others 1e-6.
-float usual_eps(const ModelConfig& c) {
-  const bool clip = c.pre_norm, beit3 = c.attention_norm || c.mlp_norm, aim = c.norm == "rmsnorm" && c.mlp == "swiglu";
-  return clip || beit3 || aim ? 1e-5f : 1e-6f;
+/// CLIP, BEiT-3 and AIMv2 have 1e-5, all others 1e-6; told by the architecture, whatever parts its arguments change,
+/// and without one by the parts.
+float eps_of(const TimmConfig& timm, const ModelConfig& c) {
+  const bool large = timm.architecture().empty() ? c.pre_norm || c.attention_norm || c.mlp_norm || is_aim(c)
+                                                 : timm.named("clip_") || timm.named("beit3") || timm.named("aimv2");
+  return large ? 1e-5f : 1e-6f;
 }
 
 std::string usual_pooling(const Checkpoint& checkpoint, const ModelConfig& c) {
@@ -57,7 +62,7 @@ std::string usual_pooling(const Checkpoint& checkpoint, const ModelConfig& c) {
 void read_traits(const Checkpoint& checkpoint, const TimmConfig& timm, ModelConfig& config,
                  std::vector<std::string>& assumed) {
   config.heads = usual_heads(config);
-  config.eps = timm.named("_clip_") ? 1e-5f : usual_eps(config);
+  config.eps = eps_of(timm, config);
   config.pooling = timm.pooling().empty() ? usual_pooling(checkpoint, config) : timm.pooling();
   if (config.distilled) config.pooling = "token";
   for (const Named& named : kNamed) {
@@ -136,7 +141,13 @@ Recognised read(const Checkpoint& checkpoint, const ImportOptions& options) {
 std::vector<Rule> rules(const ModelConfig& config) {
   if (config.rope != RopeLayout::none)
     fail(ErrorKind::usage, "[timm] VisionTransformer has no rotary positions (family timm-eva has)");
-  return rules_by_names("timm", config, {}, true);
+  std::vector<NameRow> rows;
+  if (is_aim(config)) {
+    rows.push_back({"blocks.{}.mlp.fc1.weight", {"blocks.{}.mlp.fc1_g.weight", "blocks.{}.mlp.fc1_x.weight"}});
+    for (std::string_view bias : {"blocks.{}.attn.proj.bias", "blocks.{}.mlp.fc1.bias", "blocks.{}.mlp.fc2.bias"})
+      rows.push_back({bias, {kZeros}});
+  }
+  return rules_by_names("timm", config, rows, true);
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // Opens many damaged files of every kind that the program reads; none may crash, hang, take much memory or end in
 // anything but an Error that blames the file.
-//   mutate_files [--count N] [--from SEED] [--kind NAME] [--keep DIR] [--examples DIR] [FILE.h5...]
+//   mutate_files [--count N] [--from SEED] [--kind NAME] [--keep DIR] [FILE.h5...]
 // N files a kind (300), seeds counted from SEED (0). One process opens file after file; when it dies its seed is known,
-// the file is kept in DIR, and the next process goes on behind it. --examples writes the good files and is all it does.
+// the file is kept in DIR, and the next process goes on behind it.
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -42,7 +42,6 @@ struct Options {
   uint64_t from = 0;
   std::string kind;
   fs::path keep;
-  fs::path examples;
   std::vector<fs::path> more;
 };
 
@@ -157,14 +156,6 @@ bool run_kind(const FileKind& kind, const Options& options, Tally& tally) {
   return crashes == 0 && tally.wrong == 0;
 }
 
-/// DIR/KIND/0.h5, ...
-void write_examples(const FileKind& kind, const fs::path& folder) {
-  for (std::size_t i = 0; i < kind.examples.size(); ++i) {
-    const fs::path& file = kind.examples[i].file;
-    write_bytes(folder / kind.name / (std::to_string(i) + file.extension().string()), read_bytes(file));
-  }
-}
-
 Options parse(int argc, char** argv) {
   Options options;
   const auto number = [&](const char* text) {
@@ -188,8 +179,6 @@ Options parse(int argc, char** argv) {
       options.kind = argv[i];
     else if (word == "--keep")
       options.keep = argv[i];
-    else if (word == "--examples")
-      options.examples = argv[i];
     else
       throw std::runtime_error("unknown option " + word);
   }
@@ -203,9 +192,6 @@ int main(int argc, char** argv) try {
   const TempDir folder;
   vit::set_thread_count(1);  // a fork of a process with threads would wait for them
   const std::vector<FileKind> kinds = make_kinds(folder.path(), options.more);
-  for (const FileKind& kind : kinds)
-    if (!options.examples.empty()) write_examples(kind, options.examples);
-  if (!options.examples.empty()) return 0;
   void* shared = mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) throw std::runtime_error("no shared memory");
   auto* tally = new (shared) Tally;
