@@ -43,12 +43,12 @@ void print_log() {
   auto logger = std::make_shared<spdlog::logger>("vit", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("vit: %l: %v");
   set_log_sink([logger](LogLevel level, std::string_view text) {
-    logger->log(level == LogLevel::warning ? spdlog::level::warn : spdlog::level::info, printable(text));
+    logger->log(level == LogLevel::warning ? spdlog::level::warn : spdlog::level::info, printable_message(text));
   });
 }
 
 int report_error(const std::string& text, int exit_code) {
-  std::cerr << "vit: error: " << printable(text) << '\n';
+  std::cerr << "vit: error: " << printable_message(text) << '\n';
   return exit_code;
 }
 

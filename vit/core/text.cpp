@@ -43,15 +43,13 @@ bool looks_escaped(std::string_view text) {
   return text[0] == '\\' && byte_at(text, 1) == 'x' && is_hex(byte_at(text, 2)) && is_hex(byte_at(text, 3));
 }
 
-}  // namespace
-
-std::string printable(std::string_view bytes) {
+std::string escaped(std::string_view bytes, bool backslashes) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string text;
   text.reserve(bytes.size());
   while (!bytes.empty()) {
     const CodePoint c = first_code_point(bytes);
-    const bool plain = c.bytes > 0 && !is_control(c.value) && !looks_escaped(bytes);
+    const bool plain = c.bytes > 0 && !is_control(c.value) && !(backslashes && looks_escaped(bytes));
     const std::size_t taken = c.bytes > 0 ? c.bytes : 1;
     if (plain) text += bytes.substr(0, taken);
     for (std::size_t i = 0; i < taken && !plain; ++i)
@@ -60,6 +58,12 @@ std::string printable(std::string_view bytes) {
   }
   return text;
 }
+
+}  // namespace
+
+std::string printable(std::string_view bytes) { return escaped(bytes, true); }
+
+std::string printable_message(std::string_view message) { return escaped(message, false); }
 
 std::string without_controls(std::string json) {
   for (std::size_t i = 0; i < json.size();) {
