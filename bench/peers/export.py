@@ -10,7 +10,8 @@ def export(name, path):
     from cases import side
     from model import make_model
     torch.manual_seed(0)
-    torch.onnx.export(make_model(name).eval(), torch.randn(2, 3, side(name), side(name)), path, opset_version=17, input_names=["x"],
+    model = make_model(name, export=True).eval()
+    torch.onnx.export(model, torch.randn(2, 3, side(name), side(name)), path, opset_version=17, input_names=["x"],
                       output_names=["y"], dynamic_axes={"x": {0: "b"}, "y": {0: "b"}}, dynamo=False)
 
 

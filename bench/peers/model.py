@@ -56,8 +56,10 @@ class Vit(nn.Module):
         return self.head(self.norm(x)[:, 0])
 
 
-def make_model(name):
+def make_model(name, export=False):
     if name not in PUBLISHED:
         return Vit(name)
     import timm
+    import timm.layers
+    timm.layers.set_fused_attn(not export)  # exporters know attention that is written out
     return timm.create_model(name, num_classes=1000, img_size=PUBLISHED[name])
