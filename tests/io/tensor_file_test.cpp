@@ -78,7 +78,7 @@ TEST(TensorFile, ReadsEachTypeOfSafetensorsAsPythonDoes) {
 TEST(TensorFile, ListsWhatItDoesNotReadAndNamesItsType) {
   const auto file = open_tensor_file(golden("types.safetensors"));
   for (const auto& [name, type] : {std::pair("steps", "I64"), {"mask", "BOOL"}, {"tiny", "F8_E4M3"}}) {
-    const TensorEntry& entry = entry_of(*file, name);
+    const TensorEntry entry = entry_of(*file, name);
     EXPECT_EQ(entry.type, type);
     std::vector<float> values(static_cast<std::size_t>(entry.count));
     const std::string text = error_of(ErrorKind::data, [&] { file->read(entry, values); });
