@@ -54,9 +54,7 @@ TEST(Printable, ShowsControlCharacters) {
   EXPECT_EQ(printable("\xe2\x81\xa6"), "\\xE2\\x81\\xA6");
 }
 
-TEST(Printable, LeavesWhatAMessageHasEscaped) {
-  EXPECT_EQ(printable_message("a\\xE9\n\xe9\\"), "a\\xE9\\x0A\\xE9\\");
-}
+TEST(Printable, LeavesWhatAMessageHasEscaped) { EXPECT_EQ(printable_message("a\\xE9\n\xe9\\"), "a\\xE9\\x0A\\xE9\\"); }
 
 TEST(Printable, CanBeTurnedBack) {
   EXPECT_EQ(printable("\\xE9"), "\\x5CxE9");
