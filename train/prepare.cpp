@@ -231,6 +231,9 @@ void take_numbers(const Model& init, TrainConfig& config, Notes& notes) {
   if (!init.preprocess.is_object()) return;
   const PreprocessConfig from = preprocess_config_from_json(init.preprocess, "the model to start from");
   PreprocessConfig& p = config.preprocess;
+  if (!same_geometry(from, p))
+    notes.push_back(concat("resize and crop: not those of the model to start from, which are ",
+                           json_text(to_json(from)), "; --resize, --resize-size and --interpolation set them"));
   const bool chosen = config.is_chosen("preprocess.mean") || config.is_chosen("preprocess.std");
   if (from.mean == p.mean && from.std == p.std) return;
   notes.push_back(concat("mean and std of pixels: ", chosen ? "not " : "", "those of the model to start from, mean ",
