@@ -231,9 +231,6 @@ void take_numbers(const Model& init, TrainConfig& config, Notes& notes) {
   if (!init.preprocess.is_object()) return;
   const PreprocessConfig from = preprocess_config_from_json(init.preprocess, "the model to start from");
   PreprocessConfig& p = config.preprocess;
-  if (!same_geometry(from, p))
-    notes.push_back(concat("resize and crop: not those of the model to start from, which are ",
-                           json_text(to_json(from)), "; --resize, --resize-size and --interpolation set them"));
   const bool chosen = config.is_chosen("preprocess.mean") || config.is_chosen("preprocess.std");
   if (from.mean == p.mean && from.std == p.std) return;
   notes.push_back(concat("mean and std of pixels: ", chosen ? "not " : "", "those of the model to start from, mean ",
@@ -241,6 +238,15 @@ void take_numbers(const Model& init, TrainConfig& config, Notes& notes) {
   if (chosen) return;
   p.mean = from.mean;
   p.std = from.std;
+}
+
+/// `p` is what all else has settled.
+void note_geometry(const Model& init, const PreprocessConfig& p, Notes& notes) {
+  if (!init.preprocess.is_object()) return;
+  const PreprocessConfig from = preprocess_config_from_json(init.preprocess, "the model to start from");
+  if (!same_geometry(from, p))
+    notes.push_back(concat("resize and crop: not those of the model to start from, which are ",
+                           json_text(init.preprocess), "; --resize, --resize-size and --interpolation set them"));
 }
 
 /// For each class the row of the head of `init`; -1 = a new one. Says what was kept.
@@ -347,6 +353,7 @@ TrainConfig resolve(const TrainConfig& config, const Dataset& data, const Model*
   validate(out.preprocess);
   validate(out);
   if (init != nullptr) check_init(*init, out.model);
+  if (init != nullptr) note_geometry(*init, out.preprocess, notes);
   fit_to_splits(data, out, notes);
   for (const std::string& note : notes) log(LogLevel::info, note);
   return out;

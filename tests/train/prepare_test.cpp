@@ -349,6 +349,16 @@ TEST(InitialModel, MeanAndStdComeFromTheWeightsToStartFrom) {
   EXPECT_EQ(resolve(chosen, data, &old_model).preprocess.mean, chosen.preprocess.mean);
 }
 
+TEST(InitialModel, AnotherResizeIsTold) {
+  const MemoryDataset data(8, 3, 6, 0);
+  const TrainConfig config = test::small_config();
+  Model old_model = make_initial_model(resolve(config, data), data);
+  const auto text = [&] { return said([&] { resolve(config, data, &old_model); }); };
+  EXPECT_EQ(text().find("resize and crop"), std::string::npos) << text();
+  old_model.preprocess["interpolation"] = "lanczos";
+  EXPECT_NE(text().find("resize and crop: not those"), std::string::npos) << text();
+}
+
 TEST(InitialModel, TakesOverAllButTheHeadsNewClasses) {
   const MemoryDataset three(8, 3, 6, 0);
   const MemoryDataset four(8, 4, 8, 0);
